@@ -1,0 +1,63 @@
+"""What is known about a kernel that can be tested."""
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import UserError
+
+_PATHS = frozenset({"image", "modules", "config"})
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel, resolved: everything a machine needs to boot it and a report to name it.
+
+    Attributes:
+        selector: what the user asked for, "debian:6.12".
+        id: the stable name in reports, unique in a run.
+        release: uname -r, "" where only booting it will tell.
+        version: the package's version, "" where there is no package.
+        arch: uname -m.
+        image: the file to boot; None is the kernel that we run on.
+        modules: the directory lib/modules/<release> of its package, with modules.dep.
+        config: its Kconfig file.
+        sha256: of the image, "" for the running kernel.
+        origin: one line for people: where it came from.
+        cmdline: further kernel arguments.
+        memory_mb: memory of a machine for it, MiB.
+        cpus: virtual CPUs.
+        process_vmsplice_nr: the call's number in this kernel; None leaves it to the defaults.
+    """
+
+    selector: str
+    id: str
+    release: str = ""
+    version: str = ""
+    arch: str = "x86_64"
+    image: Path | None = None
+    modules: Path | None = None
+    config: Path | None = None
+    sha256: str = ""
+    origin: str = ""
+    cmdline: str = ""
+    memory_mb: int = 256
+    cpus: int = 1
+    process_vmsplice_nr: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes as JSON values; paths become strings."""
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Kernel":
+        """The inverse of to_json.
+
+        Raises:
+            UserError: a key is unknown or a required one is missing.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown or not {"selector", "id"} <= set(data):
+            raise UserError(f"not a kernel description: unknown keys {unknown} or no selector and id")
+        return cls(**{k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()})
