@@ -1,0 +1,61 @@
+"""What a console log says about the end of a machine: pure functions over text."""
+
+import re
+
+# In the order of their weight: a panic ends the machine, an oops becomes one through oops=panic.
+_FATAL = (
+    re.compile(r"Kernel panic - not syncing: .*"),
+    re.compile(
+        r"(?:BUG: |Oops: |Oops\[|general protection fault|kernel BUG at )"
+        r".*|Unable to handle kernel .*"
+    ),
+    re.compile(
+        r"(?:KASAN: |KFENCE: |UBSAN: |rcu: INFO: \S+ (?:self-)?detected stall"
+        r"|INFO: task .* blocked for more than ).*"
+    ),
+    # Before there is a kernel that could panic: its decompressor and the firmware.
+    re.compile(
+        r"(?:-- System halted|System halted|XZ-compressed data is corrupt|"
+        r"ZSTD-compressed data is corrupt|Decoding failed|No bootable device).*"
+    ),
+)
+# CSI and OSC sequences, other two-byte escapes, then whatever controls remain but \n and \t.
+_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_c]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STAMP = re.compile(r"^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?")
+
+
+def clean(text: str) -> str:
+    """The text without escape sequences, carriage returns and control characters."""
+    return _CONTROL.sub("", _ESCAPE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+
+
+def last_lines(text: str, count: int = 30) -> str:
+    """The last `count` lines that are not empty, cleaned and joined; "" if there are none."""
+    lines = [line.rstrip() for line in clean(text).split("\n")]
+    return "\n".join([line for line in lines if line][-count:] if count > 0 else [])
+
+
+def find_panic(text: str) -> str | None:
+    """The line that says best why a kernel died, without its time stamp; None if none does.
+
+    A panic's own reason ("Fatal exception", "kernel: panic_on_warn set") says less than the oops
+    before it, so that an oops of the same text is put in front: "BUG: ... (Kernel panic - ...)".
+    """
+    lines = [_STAMP.sub("", line).strip() for line in clean(text).split("\n")]
+    found: list[str | None] = []
+    for pattern in _FATAL:
+        hits = (match for line in lines if (match := pattern.search(line)))
+        first = next(hits, None)
+        found.append(first.group(0).rstrip() if first else None)
+    panic, oops, report, early = found
+    if panic is None:
+        return oops or report or early
+    cause = oops or report
+    if (
+        cause is None
+        or cause in panic
+        or not re.search(r"Fatal exception|panic_on_|_panic|hung_task", panic)
+    ):
+        return panic
+    return f"{cause} ({panic})"

@@ -1,0 +1,83 @@
+"""Processes that die with us, however we die.
+
+Linux can send a process a signal when its parent ends (prctl PR_SET_PDEATHSIG, prctl(2)). Three
+traps are closed here:
+
+* "Parent" is the thread that forked. A machine that is launched from a short-lived thread would be
+  killed when that thread ends, so everything is started by one thread that lives as long as we do.
+* The parent may be gone before the child asked for the signal. The child then sees another parent
+  and exits.
+* Code that runs between fork and exec in a process with threads can deadlock (subprocess warns of
+  preexec_fn). So prctl is called after exec, by a small program that then becomes the real one:
+  setpriv and sh, or, where there is no setpriv, this Python.
+
+The setting survives execve(2) unless the new program gains privileges.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+# $0 is the pid that must be the parent. `ulimit -f` bounds each file that the process writes: what
+# a guest prints on its console must not fill the disk (64 MB; 128 in shells with blocks of 1 KB).
+_SHELL = '[ "$PPID" = "$0" ] || exit 125; ulimit -c 0; ulimit -f 131072; exec "$@"'
+
+_PYTHON = """
+import ctypes, os, resource, sys
+ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
+if os.getppid() != int(sys.argv[1]):
+    sys.exit(125)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def dying_with(parent: int, argv: Sequence[str], setpriv: str | None) -> list[str]:
+    """The command line that runs `argv` so that it is killed when process `parent` ends."""
+    if setpriv:
+        return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL, str(parent), *argv]
+    return [sys.executable, "-I", "-S", "-c", _PYTHON, str(parent), *argv]
+
+
+@cache
+def _starter(pid: int) -> ThreadPoolExecutor:
+    """The thread that starts everything; one per process, so that a fork gets its own."""
+    return ThreadPoolExecutor(1, thread_name_prefix=f"starter-{pid}")
+
+
+def spawn(
+    argv: Sequence[str], *, log: Path, pass_fds: Sequence[int] = ()
+) -> "subprocess.Popen[bytes]":
+    """Start a process that dies with us, in a process group of its own (Ctrl-C is for us).
+
+    Args:
+        argv: the program, an absolute path or looked up in PATH, and its arguments.
+        log: file for its standard output and error, created or truncated.
+        pass_fds: descriptors that it inherits under the same numbers.
+
+    Raises:
+        OSError: it cannot be started or the log cannot be written.
+    """
+    wrapped = dying_with(os.getpid(), argv, shutil.which("setpriv"))
+    with log.open("wb") as stream:
+        return _starter(os.getpid()).submit(_popen, wrapped, stream, tuple(pass_fds)).result()
+
+
+def _popen(argv: list[str], log: IO[bytes], pass_fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds, process_group=0
+    )
+
+
+def end(process: "subprocess.Popen[bytes]") -> int:
+    """Kill the process if it still runs, reap it, return its status as Popen.returncode does."""
+    if process.poll() is None:
+        process.kill()
+    return process.wait()
