@@ -20,7 +20,7 @@ def cache_dir() -> Path:
         UserError: it cannot be created or written.
     """
     explicit = os.environ.get("KERNEL_MATRIX_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     path = Path(explicit) if explicit else Path(base) / "kernel-matrix"
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ class ProtocolError(UserError):
 
 
 class SetupError(Exception):
-    """A call that a case needs for its set-up did not do what it must: says nothing of the clause."""
+    """A call of a case's set-up did not do what it must: says nothing of the clause."""
 
 
 class MachineLost(Exception):

@@ -47,7 +47,10 @@ class Kernel:
 
     def to_json(self) -> dict[str, Any]:
         """The attributes as JSON values; paths become strings."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        return {
+            key: str(value) if isinstance(value, Path) else value
+            for key, value in asdict(self).items()
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Kernel":
@@ -59,5 +62,10 @@ class Kernel:
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown or not {"selector", "id"} <= set(data):
-            raise UserError(f"not a kernel description: unknown keys {unknown} or no selector and id")
-        return cls(**{k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()})
+            raise UserError(
+                f"not a kernel description: unknown keys {unknown} or no selector and id"
+            )
+        values: dict[str, Any] = {
+            k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()
+        }
+        return cls(**values)

@@ -1,0 +1,18 @@
+"""pytest's entry: the plugins are the modules of fixtures/."""
+
+import pytest
+
+pytest.register_assert_rewrite("fixtures")
+
+pytest_plugins = (
+    "fixtures.options",
+    "fixtures.machine",
+    "fixtures.verdicts",
+    "fixtures.journal",
+    "fixtures.cases",
+    "fixtures.processes",
+    "fixtures.pipes",
+    "fixtures.memory",
+    "fixtures.files",
+    "fixtures.identity",
+)

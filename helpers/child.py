@@ -1,0 +1,421 @@
+"""A process or thread in the machine that makes calls for a case."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from helpers import abi, binding, wire
+from helpers.abi import constants as c
+from helpers.errors import ProtocolError, SetupError
+from helpers.memory import Addresses, Memory, Piece
+from helpers.outcome import Result, errno_name, from_register
+from helpers.session import Hang, Pending, Session, Task, TaskState
+from helpers.wire import Abi, Frame, Kind, Note, Reader, varint
+
+#: Bytes that one PEEK may bring.
+_PEEK_LIMIT = 32768
+_SHOWN = 16
+_SIGSET_SIZE = 8
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Which number a call has in this machine: the machine's architecture and one setting."""
+
+    arch: str = "x86_64"
+    process_vmsplice: int = abi.PROCESS_VMSPLICE_NR
+
+    def of(self, name: str, entry: Abi) -> int:
+        """The number of a call at an entry."""
+        arch = abi.I386 if entry is Abi.I386 else self.arch
+        return binding.number_of(name, arch, self.process_vmsplice)
+
+
+class Way(Enum):
+    """How a call is made: wait for its Result; require success; do not wait."""
+
+    NOW = "now"
+    MUST = "must"
+    BEGIN = "begin"
+
+
+class Calls:
+    """The calls of calls.h as attributes, made by one child in one way."""
+
+    def __init__(self, child: "Child", way: Way, entry: Abi = Abi.NATIVE) -> None:
+        """The child that makes them, what happens with the answer, and the entry used."""
+        self._child = child
+        self._way = way
+        self._entry = entry
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """The call of that name.
+
+        Raises:
+            AttributeError: calls.h has no such call, or this entry no number for it.
+        """
+        prototype = abi.prototypes().get(name)
+        if prototype is None:
+            raise AttributeError(f"no call {name} in helpers/abi/calls.h")
+        number = self._child.numbers.of(name, self._entry)
+
+        def call(*args: Any) -> Any:
+            encoded = binding.encode(prototype, number, args, self._entry)
+            return self._child.make(encoded, self._way, self._entry)
+
+        return call
+
+
+class Child:
+    """One task of a case: `child.read(fd, memory, 10)` is exactly that call, and gives its Result.
+
+    The same calls in other ways: `child.must` raises SetupError unless it succeeds and gives the
+    plain value, `child.begin` does not wait and gives a Pending, `child.i386` goes through
+    int $0x80.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        task: Task,
+        numbers: Numbers,
+        addresses: Addresses,
+        introduced: Pending[None],
+    ) -> None:
+        """Made by spawn(), fork() and thread()."""
+        self.session = session
+        self.task = task
+        self.numbers = numbers
+        self.addresses = addresses
+        self._introduced = introduced
+        self._calls = Calls(self, Way.NOW)
+        self.must = Calls(self, Way.MUST)
+        self.begin = Calls(self, Way.BEGIN)
+        self.i386 = Calls(self, Way.NOW, Abi.I386)
+
+    def __getattr__(self, name: str) -> Callable[..., Result]:
+        """The call of that name, waited for."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        call: Callable[..., Result] = getattr(self._calls, name)
+        return call
+
+    def __repr__(self) -> str:
+        """Its role and pid."""
+        return f"<{self.task.label} {self.task.pid or '?'}>"
+
+    # -- identity
+
+    @property
+    def facts(self) -> Task:
+        """All that it said of itself."""
+        self._introduced.result()
+        return self.task
+
+    @property
+    def pid(self) -> int:
+        """Its process id in the agent's pid namespace."""
+        return self.facts.pid
+
+    @property
+    def tid(self) -> int:
+        """gettid() as it sees it itself."""
+        return self.facts.tid
+
+    # -- calls
+
+    def make(self, encoded: binding.Encoded, way: Way, entry: Abi) -> Any:
+        """Make one call in one way; the set-up of all children is finished first."""
+        self.session.settle()
+        pending = self._send(encoded, entry, background=way is Way.BEGIN)
+        if way is Way.BEGIN:
+            return pending
+        result = pending.result()
+        return result if way is Way.NOW else _value(encoded, result)
+
+    def _send(
+        self, encoded: binding.Encoded, entry: Abi, background: bool = False
+    ) -> Pending[Result]:
+        transcript = self.session.transcript
+        line = transcript.begin(self._who, encoded.text)
+
+        def decode(frame: Frame) -> Result:
+            result, notes = _returned(frame, encoded)
+            binding.take_back(encoded, result)
+            transcript.answer(line, repr(result), background)
+            if notes:
+                raise AssertionError(f"{encoded} = {result!r}, and {_explain(notes)}")
+            return result
+
+        body = bytes((entry,)) + varint(1) + encoded.body
+        return self.session.post(Kind.CALL, self.task, body, decode, what=encoded)
+
+    def _who(self) -> str:
+        return f"{self.task.label} {self.task.pid}"
+
+    def syscall(self, number: int, *args: int, entry: Abi = Abi.NATIVE) -> Result:
+        """A call by its number, registers as given."""
+        result: Result = self.make(binding.encode_raw(number, args), Way.NOW, entry)
+        return result
+
+    def _set_up(self, name: str, *args: Any) -> None:
+        """Queue a call that must succeed; nobody waits for it before the next call that counts."""
+        number = self.numbers.of(name, Abi.NATIVE)
+        encoded = binding.encode(abi.prototypes()[name], number, args)
+        pending = self._send(encoded, Abi.NATIVE)
+        decode = pending.decode
+
+        def required(frame: Frame) -> Result:
+            result = decode(frame)
+            _value(encoded, result)
+            return result
+
+        pending.decode = required
+        self.session.expect(pending)
+
+    # -- memory
+
+    def memory(
+        self,
+        length: int,
+        *,
+        seed: int | None = None,
+        prot: int = c.PROT_READ | c.PROT_WRITE,
+        flags: int = c.MAP_PRIVATE | c.MAP_ANONYMOUS,
+        fd: int = (1 << 64) - 1,
+        offset: int = 0,
+        align: int = 0,
+    ) -> Memory:
+        """A new mapping with a hole after it, filled with a seed's pattern if one is given.
+
+        The mapping is asked for at an address of our choice, so that nothing has to be waited for.
+        """
+        address = self.addresses.take(length, align)
+        flags |= c.MAP_FIXED_NOREPLACE
+        self._set_up("mmap", address, length, prot, flags, fd, offset)
+        memory = Memory(address, length, child=self, seed=seed)
+        if seed is not None:
+            memory.fill(seed)
+        return memory
+
+    def pages(self, count: int, **how: Any) -> Memory:
+        """memory() of that many pages of this machine."""
+        return self.memory(count * self.page_size, **how)
+
+    @property
+    def page_size(self) -> int:
+        """Bytes in a page of this machine."""
+        assert self.session.hello is not None
+        return self.session.hello.page_size
+
+    def fill(self, address: int, length: int, seed: int, start: int = 0) -> None:
+        """Write a seed's pattern, from its byte start on, into its own memory."""
+        line = self._line(lambda: f"fill({address:#x}, {length}, seed={seed}, start={start})")
+        body = b"".join(map(varint, (address, length, seed, start)))
+        self.session.expect(self.session.post(Kind.FILL, self.task, body, _nothing, what=line))
+
+    def poke(self, address: int, data: bytes) -> None:
+        """Write bytes into its own memory."""
+        line = self._line(lambda: f"poke({address:#x}, {data[:_SHOWN].hex(' ')})")
+        body = varint(address) + wire.blob(data)
+        self.session.expect(self.session.post(Kind.POKE, self.task, body, _nothing, what=line))
+
+    def peek(self, address: int, length: int) -> bytes:
+        """Bytes of its own memory."""
+        self.session.settle()
+        parts = [
+            self._peek(address + at, min(_PEEK_LIMIT, length - at))
+            for at in range(0, length, _PEEK_LIMIT)
+        ]
+        return b"".join(part.result() for part in parts)
+
+    def _peek(self, address: int, length: int) -> Pending[bytes]:
+        body = varint(address) + varint(length)
+        return self.session.post(
+            Kind.PEEK, self.task, body, _blob, what=f"peek({address:#x}, {length})"
+        )
+
+    def compare(self, address: int, pieces: list[Piece]) -> None:
+        """Its memory from address on must hold these pieces.
+
+        Raises:
+            AssertionError: a byte differs; the message says where and how.
+        """
+        self.session.settle()
+        checks = []
+        for piece in filter(lambda piece: piece.length, pieces):
+            checks.append((address, piece, self._match(address, piece)))
+            address += piece.length
+        for at, piece, pending in checks:
+            matching = pending.result()
+            if matching < piece.length:
+                self._differs(at, piece, matching)
+
+    def _match(self, address: int, piece: Piece) -> Pending[int]:
+        what = f"compare({address:#x}, {piece.length})"
+        if piece.seed is None:
+            body = varint(address) + varint(piece.length)
+            return self.session.post(Kind.PEEK, self.task, body, _leading_zeros, what=what)
+        body = b"".join(map(varint, (address, piece.length, piece.seed, piece.start)))
+        return self.session.post(Kind.MATCH, self.task, body, _matched, what=what)
+
+    def _differs(self, address: int, piece: Piece, matching: int) -> None:
+        count = min(_SHOWN, piece.length - matching)
+        found = self.peek(address + matching, count)
+        wanted = piece.bytes()[matching : matching + count]
+        whose = "zeros" if piece.seed is None else f"pattern {piece.seed} from byte {piece.start}"
+        raise AssertionError(
+            f"{self._who()}: memory at {address + matching:#x} should hold {wanted.hex(' ')}"
+            f" (byte {matching} of {piece.length} of {whose}), but holds {found.hex(' ')}"
+        )
+
+    def _line(self, text: Callable[[], str]) -> "_Line":
+        line = _Line(text)
+        self.session.transcript.begin(self._who, text).answer = ""
+        return line
+
+    # -- other tasks
+
+    def fork(self, label: str, flags: int = c.SIGCHLD, *, hold: bool = False) -> "Child":
+        """A child of this child by clone(2) with these flags."""
+        self.session.settle()
+        task = self.session.new_task(label)
+        introduced = self.session.spawn(self.task, task, flags, wire.HOLD if hold else 0)
+        self.session.expect(introduced)
+        addresses = self.addresses if flags & c.CLONE_VM else Addresses(self.addresses.next)
+        return Child(self.session, task, self.numbers, addresses, introduced)
+
+    def thread(self, label: str) -> "Child":
+        """A thread of this child's process, with a channel of its own."""
+        shared = c.CLONE_VM | c.CLONE_FS | c.CLONE_FILES | c.CLONE_SIGHAND | c.CLONE_THREAD
+        return self.fork(label, shared | c.CLONE_SYSVSEM)
+
+    def quit(self, status: int = 0, *, group: bool = True) -> None:
+        """Have it exit; nothing answers but its death."""
+        self.session.settle()
+        body = varint(status) + varint(int(group))
+        self.session.post(Kind.QUIT, self.task, body, _nothing, what="exit")
+
+    def reap(self) -> None:
+        """Have the agent reap it, when it was spawned with hold."""
+        body = varint(self.task.id)
+        self.session.post(Kind.REAP, None, body, _nothing, what="reap").result()
+
+    # -- what /proc and signals tell
+
+    def state(self) -> TaskState:
+        """Its state as /proc has it now."""
+        return self.session.state(self.facts)
+
+    def wait_blocked(
+        self, pending: Pending[Result], call: str, entry: Abi = Abi.NATIVE
+    ) -> TaskState:
+        """Wait until /proc shows it asleep in that call, which must not have returned.
+
+        Raises:
+            AssertionError: the call returned.
+            Hang: it neither sleeps nor returns.
+        """
+        number = self.numbers.of(call, entry)
+        seen = self.state()
+
+        def asleep() -> bool:
+            nonlocal seen
+            if pending.done:
+                raise AssertionError(f"{pending.what} = {pending.result()!r}, but it should block")
+            seen = self.state()
+            return seen.letter in ("S", "D") and seen.call == number
+
+        if not self.session.poll(asleep):
+            raise Hang(f"{self._who()} should sleep in {call} (call {number}): {seen}")
+        if pending.done:
+            raise AssertionError(f"{pending.what} = {pending.result()!r}, but it should block")
+        return seen
+
+    def wait_death(self) -> str:
+        """Wait until it is dead, and say how it died.
+
+        Raises:
+            Hang: it does not die.
+        """
+        self.session.settle()
+        if not self.session.poll(lambda: bool(self.task.death)):
+            raise Hang(f"{self._who()} should die: {self.state()}")
+        return self.task.death
+
+    def catch(self, signal: int, *, restart: bool = False) -> None:
+        """Install the counting handler for a signal, with SA_RESTART if asked."""
+        facts = self.facts
+        action = abi.new("struct kernel_sigaction *")
+        action.handler, action.restorer = facts.handler, facts.restorer
+        action.flags = c.SA_RESTORER | (c.SA_RESTART if restart else 0)
+        self.must.rt_sigaction(signal, action, None, _SIGSET_SIZE)
+
+    def caught(self, signal: int) -> int:
+        """How often the counting handler ran for a signal, in all tasks that share this memory."""
+        return int.from_bytes(self.peek(self.facts.counts + 8 * signal, 8), "little")
+
+
+def spawn(
+    session: Session, label: str, numbers: Numbers, *, flags: int = c.SIGCHLD, hold: bool = False
+) -> Child:
+    """A fresh child of the agent itself; nothing is waited for until its pid is asked for."""
+    task = session.new_task(label)
+    introduced = session.spawn(None, task, flags, wire.HOLD if hold else 0)
+    session.expect(introduced)
+    return Child(session, task, numbers, Addresses(), introduced)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Text that is only made when a message needs it."""
+
+    make: Callable[[], str]
+
+    def __str__(self) -> str:
+        return self.make()
+
+
+def _returned(frame: Frame, encoded: binding.Encoded) -> tuple[Result, Note]:
+    reader = Reader(frame.body, "RETURN")
+    count = reader.varint()
+    if count != 1:
+        raise ProtocolError(f"the agent sent {count} answers to 1 call")
+    raw = reader.svarint()
+    notes = Note(reader.byte())
+    outs = tuple(reader.blob() for _ in encoded.give_back)
+    reader.end()
+    return from_register(raw, outs, _Line(encoded.text)), notes
+
+
+def _explain(notes: Note) -> str:
+    said = []
+    if Note.IN_CHANGED in notes:
+        said.append("it wrote into an argument that it may only read")
+    if Note.OVERRUN in notes:
+        said.append("it wrote outside the space of an argument")
+    return " and ".join(said)
+
+
+def _value(encoded: binding.Encoded, result: Result) -> int:
+    if not result.ok:
+        raise SetupError(f"set-up: {encoded} = -1 {errno_name(result.errno)}")
+    return result.value
+
+
+def _nothing(frame: Frame) -> None:
+    Reader(frame.body, frame.kind.name).end()
+
+
+def _blob(frame: Frame) -> bytes:
+    return Reader(frame.body, "DATA").blob()
+
+
+def _leading_zeros(frame: Frame) -> int:
+    data = _blob(frame)
+    return len(data) - len(data.lstrip(b"\0"))
+
+
+def _matched(frame: Frame) -> int:
+    return Reader(frame.body, "MATCHED").varint()

@@ -1,0 +1,136 @@
+"""Memory of a child: filled and compared there, so that no bulk data crosses the channel."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from helpers.errors import SetupError
+from helpers.wire import pattern
+
+if TYPE_CHECKING:
+    from helpers.child import Child
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of addresses, mapped or not; what an iovec's segment can be made of."""
+
+    address: int
+    length: int
+
+    @property
+    def end(self) -> int:
+        """The address after its last byte."""
+        return self.address + self.length
+
+    def __getitem__(self, part: slice) -> "Span":
+        """A part of it, by offsets: span[10:20]; it need not stay inside the span."""
+        start = part.start or 0
+        stop = self.length if part.stop is None else part.stop
+        if part.step is not None or start < 0 or stop < start:
+            raise ValueError(f"a span is cut by offsets with start <= stop, not {part}")
+        return Span(self.address + start, stop - start)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Expected content: length bytes of a seed's pattern, from its byte start on.
+
+    seed None stands for zero bytes.
+    """
+
+    length: int
+    seed: int | None
+    start: int = 0
+
+    def bytes(self) -> bytes:
+        """The content itself."""
+        return (
+            bytes(self.length) if self.seed is None else pattern(self.seed, self.length, self.start)
+        )
+
+
+@dataclass(frozen=True)
+class Memory(Span):
+    """A mapping of a child. Slices of it are spans; content is checked as a whole."""
+
+    child: "Child" = field(repr=False, compare=False, kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+
+    def fill(self, seed: int, part: Span | None = None, start: int = 0) -> None:
+        """Overwrite it, or a part, with a seed's pattern, from the pattern's byte start on."""
+        part = part or self
+        self.child.fill(part.address, part.length, seed, start)
+
+    def piece(self, part: Span) -> Piece:
+        """What a part of it held after it was filled: a piece to expect elsewhere."""
+        if self.seed is None:
+            return Piece(part.length, None)
+        return Piece(part.length, self.seed, part.address - self.address)
+
+    def pieces(self, *parts: Span) -> list[Piece]:
+        """The same for several parts."""
+        return [self.piece(part) for part in parts]
+
+    def unchanged(self) -> None:
+        """Its content must still be what it was filled with.
+
+        Raises:
+            AssertionError: a byte differs; the message says where and how.
+        """
+        self.holds([])
+
+    def holds(self, pieces: list[Piece], at: Span | None = None) -> None:
+        """It must hold these pieces from `at` on, and around them what it was filled with.
+
+        Raises:
+            AssertionError: a byte differs; the message says where and how.
+            SetupError: more pieces than memory.
+        """
+        address = (at or self).address
+        wanted = [self.piece(Span(self.address, address - self.address)), *pieces]
+        address += sum(piece.length for piece in pieces)
+        if address > self.end:
+            raise SetupError(f"{address - self.end} bytes more are expected than {self} has")
+        wanted.append(self.piece(Span(address, self.end - address)))
+        self.child.compare(self.address, wanted)
+
+    def read(self) -> bytes:
+        """All its bytes, across the channel: for small things."""
+        return self.child.peek(self.address, self.length)
+
+
+class Addresses:
+    """Chooses where the mappings of a child go, so that nothing waits for the kernel's choice.
+
+    Deterministic, the same in every child (so that the same address means other bytes in another
+    process), below 1 GB (so that the i386 entry reaches them) and apart from each other, so that
+    every mapping ends in a hole. The agent is linked at 4 MB; its arenas lie above 1 GB.
+    """
+
+    LOW, HIGH = 0x1000_0000, 0x3FF0_0000
+    #: The greatest page size of a supported architecture: nothing else may lie so near.
+    GAP = 0x1_0000
+
+    def __init__(self, start: int = LOW) -> None:
+        """Begin at the low end, or where the parent of a fork had come to."""
+        self.next = start
+
+    def take(self, length: int, align: int = GAP) -> int:
+        """An address for that many bytes.
+
+        Raises:
+            SetupError: the range is used up.
+        """
+        align = max(align, self.GAP)
+        address = (self.next + align - 1) // align * align
+        self.next = address + (length + self.GAP - 1) // self.GAP * self.GAP + self.GAP
+        if self.next > self.HIGH:
+            raise SetupError(f"no room for {length} bytes below {self.HIGH:#x}")
+        return address
+
+
+def spans(memory: Span, size: int, count: int) -> Iterator[Span]:
+    """The first count stretches of size bytes, one after another."""
+    for index in range(count):
+        yield memory[index * size : (index + 1) * size]

@@ -1,0 +1,535 @@
+"""A conversation with the agent of one machine: requests, answers, deadlines.
+
+Requests are queued and go out together when somebody waits for an answer, so that what does not
+depend on each other's answers costs one round trip. Nothing here knows pytest.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from helpers import wire
+from helpers.errors import MachineLost, ProtocolError, SetupError
+from helpers.transcript import Transcript
+from helpers.wire import End, Frame, How, Kind, Reader
+
+T = TypeVar("T")
+
+#: END without counters.
+NOTHING_MORE = End(0)
+
+#: Seconds that an answer may take before the child is called hanging; scaled for emulation.
+REQUEST_SECONDS = 20.0
+#: Seconds for the agent itself to answer, when a child did not.
+AGENT_SECONDS = 10.0
+#: Milliseconds that the agent waits for killed children to die.
+KILL_MILLISECONDS = 3000
+
+
+class ChildDied(AssertionError):
+    """A child died that should have answered; the message says how."""
+
+
+class Hang(AssertionError):
+    """A child did not answer in time; the message has its state, call and wait channel."""
+
+
+@dataclass(frozen=True)
+class Hello:
+    """What the agent said of its machine: the values of WIRE_HELLO, as text."""
+
+    values: dict[str, str]
+
+    def number(self, key: str) -> int:
+        """A numeric value; 0 if the agent did not say."""
+        text = self.values.get(key, "")
+        return int(text) if text.isdigit() else 0
+
+    @property
+    def page_size(self) -> int:
+        """Bytes in a page of that machine."""
+        return self.number("page_size")
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task as /proc shows it: state letter ("" when there is none), call number, wait channel."""
+
+    letter: str
+    call: int | None
+    wchan: str
+    unanswered: int
+
+    def __str__(self) -> str:
+        """For messages."""
+        if not self.letter:
+            return "no such task"
+        call = "running in user space" if self.call is None else f"in call {self.call}"
+        return f"state {self.letter}, {call}, wait channel {self.wchan or 'unknown'}"
+
+
+@dataclass(frozen=True)
+class Killed:
+    """A child that was still busy at the end of a case."""
+
+    label: str
+    letter: str
+    call: str
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """A task that could not be killed: the machine cannot be used any more."""
+
+    label: str
+    pid: int
+    letter: str
+    wchan: str
+
+
+@dataclass(frozen=True)
+class EndOfCase:
+    """The agent's account of a case: WIRE_ENDED."""
+
+    taint: int
+    killed: tuple[Killed, ...]
+    stuck: tuple[Stuck, ...]
+    counters: dict[str, int]
+
+
+@dataclass
+class Task:
+    """What the session knows about a child.
+
+    Attributes:
+        id: its number on the wire.
+        label: its role in the case, "caller".
+        pid: as the agent's pid namespace has it; 0 until it introduced itself.
+        own_pid, tid: getpid() and gettid() as it sees them.
+        arena, handler, restorer, counts: addresses, see WIRE_CHILD.
+        fd: the descriptor of its channel.
+        death: "exited with 3", "killed by SIGSEGV"; "" while it lives.
+    """
+
+    id: int
+    label: str
+    pid: int = 0
+    own_pid: int = 0
+    tid: int = 0
+    arena: int = 0
+    handler: int = 0
+    restorer: int = 0
+    counts: int = 0
+    fd: int = 0
+    death: str = ""
+    status: int | None = None
+
+    def introduce(self, body: bytes) -> None:
+        """Take the facts of a WIRE_CHILD frame."""
+        reader = Reader(body, "CHILD")
+        facts = [reader.varint() for _ in range(8)]
+        reader.end()
+        self.pid, self.own_pid, self.tid, self.arena = facts[:4]
+        self.handler, self.restorer, self.counts, self.fd = facts[4:]
+
+
+@dataclass(eq=False)
+class Pending(Generic[T]):
+    """An answer that is on its way."""
+
+    session: "Session"
+    task: Task | None
+    what: object
+    decode: Callable[[Frame], T]
+    done: bool = False
+    value: T | None = None
+    error: Exception | None = None
+
+    def result(self, seconds: float | None = None) -> T:
+        """Wait for the answer.
+
+        Raises:
+            Hang: it did not come in time.
+            ChildDied: the child died instead.
+            MachineLost: the machine did.
+        """
+        if not self.done:
+            self.session.wait(self, seconds)
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value] # done, no error: it is there
+
+    def resolve(self, value: T | None, error: Exception | None) -> None:
+        """Called by the session, once."""
+        self.done, self.value, self.error = True, value, error
+
+
+class Session:
+    """The host's end of the channel to one agent."""
+
+    def __init__(
+        self,
+        channel: socket.socket,
+        lost: Callable[[], MachineLost],
+        *,
+        scale: float = 1.0,
+    ) -> None:
+        """Take over a connected stream; lost says why, when it ends. Deadlines are times scale."""
+        self.transcript = Transcript()
+        self.tasks: dict[int, Task] = {}
+        self.scale = scale
+        self.dead: MachineLost | None = None
+        self.hello: Hello | None = None
+        self._channel = channel
+        self._lost = lost
+        self._decoder = wire.Decoder()
+        self._out = bytearray()
+        self._pending: dict[tuple[int, int], Pending[object]] = {}
+        self._setup: list[Pending[object]] = []
+        self._seq = 0
+        self._next_id = 0
+        self._case_deadline: float | None = None
+        channel.setblocking(False)
+        self._poll = select.poll()
+
+    # -- the stream
+
+    def wait_hello(self, seconds: float) -> Hello:
+        """Wait for the agent to introduce itself.
+
+        Raises:
+            MachineLost: it did not, or speaks another version.
+        """
+        limit = time.monotonic() + seconds
+        while self.hello is None:
+            if not self._pump(limit - time.monotonic()):
+                raise self._lose(MachineLost("boot", f"the agent said nothing for {seconds:.0f} s"))
+        return self.hello
+
+    def _pump(self, seconds: float) -> bool:
+        """Send what is queued and take what arrives; False when nothing came in that time."""
+        if self.dead is not None:
+            raise self.dead
+        limit = time.monotonic() + seconds
+        while True:
+            self._send()
+            events = select.POLLIN | (select.POLLOUT if self._out else 0)
+            self._poll.register(self._channel, events)
+            left = limit - time.monotonic()
+            ready = self._poll.poll(max(0.0, left) * 1000)
+            if not ready:
+                return False
+            if ready[0][1] & ~select.POLLOUT:
+                self._receive()
+                return True
+
+    def _send(self) -> None:
+        while self._out:
+            try:
+                sent = self._channel.send(self._out)
+            except BlockingIOError:
+                return
+            except OSError:
+                return  # the reading side learns why
+            del self._out[:sent]
+
+    def _receive(self) -> None:
+        try:
+            data = self._channel.recv(1 << 17)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            raise self._lose(self._lost())
+        try:
+            for frame in self._decoder.feed(data):
+                self._take(frame)
+        except ProtocolError as error:
+            raise self._lose(MachineLost("protocol", str(error))) from error
+
+    def _lose(self, lost: MachineLost) -> MachineLost:
+        self.dead = lost
+        self.transcript.note(f"machine lost: {lost.reason}")
+        return lost
+
+    def _take(self, frame: Frame) -> None:
+        """Give a frame to whoever waits for it."""
+        if frame.kind is Kind.HELLO:
+            self.hello = _hello(frame)
+        elif frame.kind is Kind.CHILD:
+            task = self._task(frame)
+            task.introduce(frame.body)
+            if frame.seq:
+                self._resolve(frame)
+        elif frame.kind is Kind.EXITED:
+            self._exited(frame)
+        elif frame.kind is Kind.ERROR and frame.seq == 0:
+            reader = Reader(frame.body, "ERROR")
+            reader.varint()
+            raise ProtocolError(f"the agent gave up: {reader.text()}")
+        else:
+            self._resolve(frame)
+
+    def _task(self, frame: Frame) -> Task:
+        task = self.tasks.get(frame.child)
+        if task is None:
+            raise ProtocolError(
+                f"the agent sent a {frame.kind.name} of child {frame.child}, which is not"
+            )
+        return task
+
+    def _resolve(self, frame: Frame) -> None:
+        pending = self._pending.pop((frame.child, frame.seq), None)
+        if pending is None:
+            raise ProtocolError(
+                f"the agent sent a {frame.kind.name} of child {frame.child} that answers no request"
+            )
+        if frame.kind is Kind.ERROR:
+            reader = Reader(frame.body, "ERROR")
+            number, text = reader.varint(), reader.text()
+            pending.resolve(
+                None, SetupError(f"{pending.what}: the agent refused: {text} (errno {number})")
+            )
+            return
+        try:
+            value = pending.decode(frame)
+        except ProtocolError:
+            raise
+        except (AssertionError, SetupError) as error:
+            pending.resolve(None, error)
+        else:
+            pending.resolve(value, None)
+
+    def _exited(self, frame: Frame) -> None:
+        task = self._task(frame)
+        reader = Reader(frame.body, "EXITED")
+        how, code = reader.varint(), reader.varint()
+        task.death = _death(how, code)
+        task.status = code if how != How.GONE else None
+        self.transcript.note(f"{task.label} {task.pid}: +++ {task.death} +++")
+        for key in [key for key in self._pending if key[0] == task.id]:
+            pending = self._pending.pop(key)
+            pending.resolve(
+                None, ChildDied(f"{task.label} {task.pid} {task.death} in {pending.what}")
+            )
+
+    # -- requests
+
+    def post(
+        self,
+        kind: Kind,
+        task: Task | None,
+        body: bytes,
+        decode: Callable[[Frame], T],
+        *,
+        what: object,
+    ) -> Pending[T]:
+        """Queue a request; its answer comes when somebody waits. task None is the agent itself.
+
+        what names the request in messages; it is only turned into text for one.
+        """
+        if self.dead is not None:
+            raise self.dead
+        pending = Pending(self, task, what, decode)
+        if task is not None and task.death:
+            pending.resolve(None, ChildDied(f"{task.label} {task.pid} {task.death} before {what}"))
+            return pending
+        self._seq += 1
+        child = task.id if task is not None else 0
+        self._out += wire.frame(kind, child, self._seq, body)
+        self._pending[child, self._seq] = pending  # type: ignore[assignment]
+        return pending
+
+    def spawn(self, asked: Task | None, new: Task, flags: int, options: int = 0) -> Pending[None]:
+        """Ask the agent, or a child, to clone itself; the answer is the new task's introduction."""
+
+        def spawned(frame: Frame) -> None:
+            result = Reader(frame.body, "SPAWNED").svarint()
+            if result < 0:
+                self._pending.pop((new.id, seq), None)
+                introduced.resolve(
+                    None, SetupError(f"clone({flags:#x}) for {new.label} failed: errno {-result}")
+                )
+                self.tasks.pop(new.id, None)
+
+        body = b"".join(map(wire.varint, (new.id, flags, options)))
+        what = f"clone({flags:#x}) as {new.label}"
+        self.post(Kind.SPAWN, asked, body, spawned, what=what)
+        seq = self._seq
+        introduced: Pending[None] = Pending(self, asked or new, what, lambda frame: None)
+        self._pending[new.id, seq] = introduced  # type: ignore[assignment]
+        return introduced
+
+    def expect(self, pending: Pending[T]) -> Pending[T]:
+        """Count this answer among the set-up: settle() waits for it, it must be no error."""
+        self._setup.append(pending)  # type: ignore[arg-type]
+        return pending
+
+    def settle(self) -> None:
+        """Wait until all set-up has been answered, in every child.
+
+        Raises:
+            SetupError: a part of it failed.
+        """
+        waiting, self._setup = self._setup, []
+        for pending in waiting:
+            pending.result()
+
+    def wait(self, pending: Pending[T], seconds: float | None = None) -> None:
+        """Wait until this answer is there.
+
+        Raises:
+            Hang: it did not come in time; the machine answers, the child does not.
+            MachineLost: the machine is gone or does not answer either.
+        """
+        limit = time.monotonic() + (
+            seconds if seconds is not None else REQUEST_SECONDS * self.scale
+        )
+        if self._case_deadline is not None:
+            limit = min(limit, self._case_deadline)
+        while not pending.done:
+            left = limit - time.monotonic()
+            if (left <= 0 or not self._pump(left)) and not pending.done:
+                raise self._hang(pending)
+
+    def _hang(self, pending: Pending[T]) -> Exception:
+        task = pending.task
+        if task is None:
+            return self._silent(pending.what)
+        state = self._state_within(task, AGENT_SECONDS * self.scale)
+        return Hang(f"{task.label} {task.pid} did not come back from {pending.what}: {state}")
+
+    def _silent(self, what: object) -> MachineLost:
+        lost = self._lost()
+        reason = f"the agent did not answer a {what} request in time"
+        if lost.kind == "crash":
+            return self._lose(lost)
+        return self._lose(MachineLost("hang", reason, lost.console))
+
+    def _state_within(self, task: Task, seconds: float) -> TaskState:
+        pending = self.post(Kind.STATE, None, wire.varint(task.id), _state, what="STATE")
+        limit = time.monotonic() + seconds
+        while not pending.done:
+            if not self._pump(limit - time.monotonic()) and not pending.done:
+                raise self._silent("STATE")
+        return pending.result()
+
+    def state(self, task: Task) -> TaskState:
+        """The task as /proc has it now."""
+        return self._state_within(task, AGENT_SECONDS * self.scale)
+
+    def poll(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Ask again and again, with growing pauses that an arriving frame ends, until it is so."""
+        limit = time.monotonic() + (REQUEST_SECONDS * self.scale if seconds is None else seconds)
+        pause = 0.0002
+        while not condition():
+            left = limit - time.monotonic()
+            if left <= 0:
+                return False
+            self._pump(min(pause, left))
+            pause = min(2 * pause, 0.02)
+        return True
+
+    def ping(self, data: bytes = b"") -> bytes:
+        """A round trip to the agent and back with these bytes."""
+        return self.post(Kind.PING, None, data, lambda frame: frame.body, what="PING").result()
+
+    def new_task(self, label: str) -> Task:
+        """A task with the next free id; it does not exist until it is spawned.
+
+        Raises:
+            SetupError: a case may have 250 children.
+        """
+        for offset in range(wire.MAX_CHILDREN):
+            number = (self._next_id + offset) % wire.MAX_CHILDREN + 1
+            if number not in self.tasks:
+                self._next_id = number
+                self.tasks[number] = Task(number, label)
+                return self.tasks[number]
+        raise SetupError(f"a case may have at most {wire.MAX_CHILDREN} children at once")
+
+    # -- cases
+
+    def begin_case(self, seconds: float) -> None:
+        """Start a case that may take so long in all; its transcript begins empty."""
+        self.transcript.clear()
+        self._setup.clear()
+        self._case_deadline = time.monotonic() + seconds * self.scale
+
+    def end_case(self, flags: End = NOTHING_MORE) -> EndOfCase:
+        """Have the agent kill what the case left, and report.
+
+        Raises:
+            MachineLost: the agent does not answer any more.
+        """
+        self._case_deadline = None
+        body = wire.varint(flags) + wire.varint(int(KILL_MILLISECONDS * self.scale))
+        pending = self.post(Kind.END, None, body, self._ended, what="END")
+        self.wait(pending, KILL_MILLISECONDS * self.scale / 1000 + AGENT_SECONDS * self.scale)
+        ended = pending.result()
+        self.tasks.clear()
+        self._pending.clear()
+        self._setup.clear()
+        return ended
+
+    def _ended(self, frame: Frame) -> EndOfCase:
+        reader = Reader(frame.body, "ENDED")
+        taint = reader.varint()
+        killed = tuple(
+            Killed(self._label(reader.varint()), reader.text(), reader.text())
+            for _ in range(reader.count(wire.MAX_CHILDREN))
+        )
+        stuck = tuple(
+            Stuck(self._label(reader.varint()), reader.varint(), reader.text(), reader.text())
+            for _ in range(reader.count(4 * wire.MAX_CHILDREN))
+        )
+        values = [reader.varint() for _ in range(reader.count(len(wire.COUNTERS)))]
+        reader.end()
+        counters = {n: v - 1 for n, v in zip(wire.COUNTERS, values, strict=False) if v}
+        return EndOfCase(taint, killed, stuck, counters)
+
+    def _label(self, number: int) -> str:
+        task = self.tasks.get(number)
+        return f"{task.label} {task.pid}" if task else f"child {number}"
+
+    def power_off(self) -> None:
+        """Ask the machine to power off; the channel closes when it does."""
+        self._seq += 1
+        self._out += wire.frame(Kind.POWEROFF, 0, self._seq)
+        self._send()
+
+
+def _hello(frame: Frame) -> Hello:
+    reader = Reader(frame.body, "HELLO")
+    if reader.raw(len(wire.MAGIC)) != wire.MAGIC:
+        raise ProtocolError(f"the machine did not greet like an agent: {frame.body[:16].hex(' ')}")
+    version = reader.varint()
+    if version != wire.VERSION:
+        raise ProtocolError(
+            f"the agent speaks version {version} of the protocol, not {wire.VERSION}"
+        )
+    lines = reader.text().splitlines()
+    return Hello(dict(line.split("=", 1) for line in lines if "=" in line))
+
+
+def _state(frame: Frame) -> TaskState:
+    reader = Reader(frame.body, "STATED")
+    letter, call, wchan, unanswered = reader.text(), reader.text(), reader.text(), reader.varint()
+    head = call.split(" ", 1)[0].strip()
+    number = int(head) if head.lstrip("-").isdigit() else None
+    return TaskState(letter, number, wchan.strip(), unanswered)
+
+
+def _death(how: int, code: int) -> str:
+    if how == How.SIGNAL:
+        from signal import Signals
+
+        try:
+            return f"killed by {Signals(code).name}"
+        except ValueError:
+            return f"killed by signal {code}"
+    return f"exited with {code}" if how == How.EXIT else "gone"
