@@ -1,0 +1,5 @@
+"""python -m kernel_matrix."""
+
+from kernel_matrix.cli import main
+
+main()

@@ -1,0 +1,240 @@
+"""Reading a journal: what a run did, case by case, also of a run that was cut off.
+
+The writer appends one JSON object a line: run, boot, collected, start, end, finish. What is not
+there says as much as what is: a case that started and did not end is where the runner died; one
+that was collected and never started was missed.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from helpers.errors import UserError
+
+SCHEMA = 1
+
+VERDICTS = ("pass", "fail", "skip", "crash", "hang", "error", "miss")
+"""What a case can come to. fail, crash and hang are findings; error and miss are our own."""
+
+FINDINGS = ("fail", "crash", "hang")
+OWN_FAULTS = ("error", "miss")
+RUNNER_LOST = "runner lost: the case started, and nothing says how it ended"
+
+# With these pytest stops early because it was told to: what it left out is not missed.
+_STOPS_EARLY = ("-x", "--exitfirst", "--maxfail", "--stepwise", "--sw", "--pdb")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case of a run, as its end line has it."""
+
+    id: str
+    verdict: str
+    seconds: float = 0.0
+    clauses: tuple[str, ...] = ()
+    strength: str = ""
+    message: str = ""
+    observed: str = ""
+    skip: dict[str, str] = field(default_factory=dict)
+    transcript: str = ""
+    console: str = ""
+    longrepr: str = ""
+
+    @property
+    def unexpected(self) -> bool:
+        """Somebody should look at it."""
+        return self.verdict in FINDINGS or self.verdict in OWN_FAULTS
+
+
+@dataclass
+class Journal:
+    """What has been read of a journal so far; feed() takes its lines as they come.
+
+    Attributes:
+        run: the run line, {} before it.
+        boots: the boot lines.
+        collected: the cases that were to be run, in order.
+        cases: those that ended, by id.
+        running: those that started and did not end yet, by id.
+        finish: the finish line, None before it.
+        bad_lines: how many lines could not be understood.
+    """
+
+    run: dict[str, Any] = field(default_factory=dict)
+    boots: list[dict[str, Any]] = field(default_factory=list)
+    collected: list[str] = field(default_factory=list)
+    cases: dict[str, Case] = field(default_factory=dict)
+    running: dict[str, dict[str, Any]] = field(default_factory=dict)
+    finish: dict[str, Any] | None = None
+    bad_lines: int = 0
+
+    def feed(self, line: str) -> dict[str, Any] | None:
+        """Take one line.
+
+        Returns:
+            the line as an object, None if it is not one.
+
+        Raises:
+            UserError: the journal is of a schema that this program does not know.
+        """
+        try:
+            entry = json.loads(line)
+            kind = entry["t"]
+            take = _TAKE.get(kind)
+            if take is not None:
+                take(self, entry)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.bad_lines += 1
+            return None
+        return entry if isinstance(entry, dict) else None
+
+    def results(self) -> list[Case]:
+        """Every case, in the order of collection, with what the journal does not say outright."""
+        order = dict.fromkeys([*self.collected, *self.cases, *self.running])
+        return [case for ident in order if (case := self._result(ident)) is not None]
+
+    def _result(self, ident: str) -> Case | None:
+        if ident in self.running:
+            start = self.running[ident]
+            return Case(
+                ident,
+                "error",
+                clauses=tuple(start.get("clauses") or ()),
+                strength=start.get("strength") or "",
+                message=RUNNER_LOST,
+            )
+        if ident in self.cases:
+            return self.cases[ident]
+        if self.stopped_early:
+            return None
+        return Case(ident, "miss", message="collected, but never started")
+
+    @property
+    def stopped_early(self) -> bool:
+        """It ended in order, before the last case, because the user wanted that."""
+        words = self.run.get("argv") or []
+        asked = any(
+            word == option or word.startswith(f"{option}=")
+            for word in words
+            if isinstance(word, str)
+            for option in _STOPS_EARLY
+        )
+        return asked and self.finish is not None
+
+    def counts(self) -> Counter[str]:
+        """How many cases came to which verdict."""
+        return Counter(case.verdict for case in self.results())
+
+    @property
+    def boot_seconds(self) -> float | None:
+        """How long the first machine took to boot, None if none did."""
+        return float(self.boots[0].get("seconds") or 0.0) if self.boots else None
+
+
+def _take_run(journal: Journal, entry: dict[str, Any]) -> None:
+    if entry.get("schema") != SCHEMA:
+        raise UserError(
+            f"this journal has schema {entry.get('schema')!r}; this program reads {SCHEMA}"
+        )
+    journal.run = entry
+
+
+def _take_collected(journal: Journal, entry: dict[str, Any]) -> None:
+    known = set(journal.collected)
+    journal.collected += [case for case in entry["cases"] if case not in known]
+
+
+def _take_start(journal: Journal, entry: dict[str, Any]) -> None:
+    journal.running[entry["id"]] = entry
+
+
+def _take_end(journal: Journal, entry: dict[str, Any]) -> None:
+    start = journal.running.get(entry["id"], {})
+    verdict = entry["verdict"]
+    if verdict not in VERDICTS:
+        raise ValueError(verdict)
+    journal.cases[entry["id"]] = Case(
+        id=entry["id"],
+        verdict=verdict,
+        seconds=float(entry.get("seconds") or 0.0),
+        clauses=tuple(start.get("clauses") or entry.get("clauses") or ()),
+        strength=start.get("strength") or entry.get("strength") or "",
+        message=entry.get("message") or "",
+        observed=entry.get("observed") or "",
+        skip=entry.get("skip") or {},
+        transcript=entry.get("transcript") or "",
+        console=entry.get("console") or "",
+        longrepr=entry.get("longrepr") or "",
+    )
+    journal.running.pop(entry["id"], None)
+
+
+def _take_finish(journal: Journal, entry: dict[str, Any]) -> None:
+    journal.finish = entry
+
+
+_TAKE = {
+    "run": _take_run,
+    "boot": lambda journal, entry: journal.boots.append(entry),
+    "collected": _take_collected,
+    "start": _take_start,
+    "end": _take_end,
+    "finish": _take_finish,
+}
+
+
+@dataclass
+class Follower:
+    """Reads a journal while it is being written.
+
+    Attributes:
+        path: the file; it need not be there yet.
+        journal: what was read.
+    """
+
+    path: Path
+    journal: Journal = field(default_factory=Journal)
+    _offset: int = 0
+    _rest: bytes = b""
+
+    def poll(self) -> Iterator[dict[str, Any]]:
+        """The lines that are new and complete."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except FileNotFoundError:
+            return
+        self._offset += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            entry = self.journal.feed(line.decode("utf-8", "replace"))
+            if entry is not None:
+                yield entry
+
+
+def read(lines: Iterable[str]) -> Journal:
+    """A whole journal; a last line that was cut off is not there."""
+    journal = Journal()
+    for line in lines:
+        if line.endswith("\n"):
+            journal.feed(line)
+    return journal
+
+
+def load(path: Path) -> Journal:
+    """The journal in a file; an empty one if there is no file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        with path.open(errors="replace") as file:
+            return read(file)
+    except FileNotFoundError:
+        return Journal()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,165 @@
+"""What a run shows while it runs: a table on a terminal, lines everywhere else."""
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from kernel_matrix.journal import Case
+from kernel_matrix.table import progress_bar
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
+
+    from kernel_matrix.runner import Cell
+
+
+class Display(Protocol):
+    """Shows a run; a context manager around it."""
+
+    def __enter__(self) -> "Display":
+        """Begin."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal as it was."""
+
+    def show(self, cells: Sequence["Cell"]) -> None:
+        """The cells that there are."""
+
+    def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
+        """See runner.Watch."""
+
+    def refresh(self) -> None:
+        """Called ten times a second from the main thread."""
+
+
+class Lines:
+    """One line for each change of phase and for each case that somebody should look at."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        """Write to a stream, standard output if none is given."""
+        self._stream = stream or sys.stdout
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "Lines":
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing to restore."""
+
+    def show(self, cells: Sequence["Cell"]) -> None:
+        """A line is printed when there is something to say."""
+
+    def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
+        """Print a line if this is worth one."""
+        if what == "phase":
+            self._print(cell, f"{cell.phase} {cell.note}".rstrip() + self._counts(cell))
+        elif what == "note" and cell.phase != "run":
+            self._print(cell, cell.note)
+        elif case is not None and case.unexpected:
+            self._print(cell, f"{case.verdict.upper()} {case.id} {case.message}".rstrip())
+
+    def refresh(self) -> None:
+        """Lines stay as they are."""
+
+    def _counts(self, cell: "Cell") -> str:
+        if cell.summary is None or not cell.summary.total:
+            return ""
+        counts = cell.summary.counts
+        return ": " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+
+    def _print(self, cell: "Cell", text: str) -> None:
+        seconds = time.monotonic() - self._started
+        with self._lock:
+            print(f"[{seconds:6.1f}] {cell.entry.id}: {text}", file=self._stream, flush=True)
+
+
+class Screen:
+    """A table that is drawn again and again: kernel, phase, progress, verdicts."""
+
+    def __init__(self) -> None:
+        """Nothing is drawn before the block is entered."""
+        self._cells: Sequence[Cell] = ()
+        self._live: Live | None = None
+
+    def __enter__(self) -> "Screen":
+        """Take the terminal."""
+        from rich.live import Live
+
+        self._live = Live(transient=True, auto_refresh=False)
+        self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Give the terminal back; the table goes, the final one is printed by others."""
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, cells: Sequence["Cell"]) -> None:
+        """Draw these."""
+        self._cells = cells
+
+    def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
+        """A case that somebody should look at stays above the table."""
+        if case is not None and case.unexpected and self._live is not None:
+            from rich.text import Text
+
+            verdict = case.verdict.upper()
+            line = Text(
+                f"{verdict} [{cell.entry.id}] {case.id} {case.message}", overflow="ellipsis"
+            )
+            line.no_wrap = True
+            line.stylize("red", 0, len(verdict))
+            self._live.console.print(line)
+
+    def refresh(self) -> None:
+        """Draw."""
+        if self._live is not None:
+            self._live.update(draw(self._cells), refresh=True)
+
+
+def draw(cells: Sequence["Cell"]) -> "Table":
+    """The table of a moment."""
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("kernel", no_wrap=True)
+    table.add_column("phase", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for name in ("pass", "fail", "skip", "crash", "error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
+    for cell in list(cells):
+        counts = cell.counts
+        numbers = (
+            counts["pass"],
+            counts["fail"],
+            counts["skip"],
+            counts["crash"] + counts["hang"],
+            counts["error"] + counts["miss"],
+        )
+        styles = ("green", "red", "cyan", "red", "yellow")
+        shown = [
+            f"[{style}]{number}[/]" if number else "·"
+            for number, style in zip(numbers, styles, strict=True)
+        ]
+        bar = progress_bar(sum(counts.values()), cell.total) if cell.total else ""
+        note = cell.note.replace("[", r"\[")
+        table.add_row(cell.entry.id, cell.phase, bar, *shown, note)
+    return table
+
+
+def pick(terminal: bool, interactive: bool) -> Display:
+    """A screen on a terminal, unless pytest wants the terminal for itself."""
+    return Screen() if terminal and not interactive else Lines()

@@ -1,0 +1,55 @@
+"""What a run came to, read from its directory; also when the runner did not live to tell."""
+
+import json
+from pathlib import Path
+
+from helpers.errors import UserError
+from kernel_matrix import cells, journal
+from kernel_matrix.cells import Status, Summary
+from kernel_matrix.manifest import ROOT
+
+LATEST = ROOT / "results" / "latest"
+
+
+def load(directory: Path) -> list[Summary]:
+    """The summaries of a run's cells, from its journals.
+
+    Raises:
+        UserError: it is not the directory of a run.
+    """
+    try:
+        data = json.loads((directory / "run.json").read_text())
+        if data["schema"] != 1:
+            raise UserError(f"{directory}: a run of schema {data['schema']}; this program reads 1")
+        return [_summary(directory, item) for item in data["cells"]]
+    except FileNotFoundError as error:
+        hint = "runs are in results/" if directory.is_dir() else "no such directory"
+        raise UserError(f"{directory} is not the directory of a run; {hint}") from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{directory}/run.json cannot be read: {error}") from error
+
+
+def _summary(run: Path, item: dict[str, object]) -> Summary:
+    directory = run / str(item["directory"])
+    read = journal.load(directory / "journal.jsonl")
+    problem, blame = str(item["problem"]), Status(int(str(item["blame"])))
+    if not item["over"]:
+        problem, blame = cells.judge(read, None, "", "")
+        if not read.run:
+            problem, blame = "the runner ended before this kernel was started", Status.HARNESS
+    seconds = item["seconds"]
+    if not isinstance(seconds, (int, float)):
+        times = [entry["time"] for entry in (read.run, *read.boots) if "time" in entry]
+        seconds = sum(case.seconds for case in read.cases.values())
+        if read.finish and times:
+            seconds = read.finish["time"] - times[0]
+    return Summary(
+        str(item["id"]),
+        read.boot_seconds,
+        read.counts(),
+        float(seconds),
+        problem,
+        blame,
+        tuple(read.results()),
+        directory,
+    )

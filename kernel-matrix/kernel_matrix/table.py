@@ -1,0 +1,92 @@
+"""The table and the list that end a run, as plain text."""
+
+import shutil
+from collections.abc import Callable, Sequence
+
+from kernel_matrix.cells import Summary
+from kernel_matrix.journal import Case
+
+Paint = Callable[[str, str], str]
+"""Gives a text a colour by name; plain() leaves it as it is."""
+
+_COLUMNS = ("kernel", "boot s", "cases", "pass", "fail", "skip", "crash", "error", "seconds")
+_GROUPED = {"crash": ("crash", "hang"), "error": ("error", "miss")}
+_COLOURS = {"pass": "green", "fail": "red", "crash": "red", "error": "yellow", "skip": "cyan"}
+
+# As many unexpected cases are printed; a broken kernel fails hundreds, and the rest is in the run.
+MOST = 40
+
+
+def plain(text: str, colour: str) -> str:
+    """No colour."""
+    return text
+
+
+def count(summary: Summary, column: str) -> int:
+    """The cases that a column of the table counts; hang is with crash, miss with error."""
+    return sum(summary.counts[verdict] for verdict in _GROUPED.get(column, (column,)))
+
+
+def cells_of(summary: Summary) -> list[str]:
+    """One row of the table as texts."""
+    boot = "-" if summary.boot_seconds is None else f"{summary.boot_seconds:.1f}"
+    counts = [str(count(summary, column)) for column in _COLUMNS[3:8]]
+    return [summary.id, boot, str(summary.total), *counts, f"{summary.seconds:.1f}"]
+
+
+def render(summaries: Sequence[Summary], paint: Paint = plain) -> str:
+    """The table: a row for each kernel, and below it what was wrong with whole kernels."""
+    rows = [list(_COLUMNS), *(cells_of(summary) for summary in summaries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    lines = []
+    for row in rows:
+        texts = []
+        for index, (text, width) in enumerate(zip(row, widths, strict=True)):
+            padded = text.ljust(width) if index == 0 else text.rjust(width)
+            colour = _COLOURS.get(_COLUMNS[index])
+            texts.append(paint(padded, colour) if colour and text.strip("0").isdigit() else padded)
+        lines.append("  ".join(texts).rstrip())
+    lines += [
+        paint(f"{summary.id}: {summary.problem}", "yellow")
+        for summary in summaries
+        if summary.problem
+    ]
+    return "\n".join(lines)
+
+
+def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = MOST) -> str:
+    """Every case that somebody should look at: verdict, id, clauses, message; "" if there is none.
+
+    A case that failed on several kernels is told once for each message, with the kernels.
+    """
+    found: dict[tuple[str, str, str], tuple[Case, list[str]]] = {}
+    for summary in summaries:
+        for case in summary.cases:
+            if case.unexpected:
+                key = (case.id, case.verdict, case.message)
+                found.setdefault(key, (case, []))[1].append(summary.id)
+    lines = []
+    for case, kernels in list(found.values())[:most]:
+        colour = _COLOURS["error" if case.verdict in ("error", "miss") else "fail"]
+        lines.append(f"{paint(case.verdict.upper(), colour)} {case.id}  [{', '.join(kernels)}]")
+        if case.clauses:
+            strength = f", {case.strength}" if case.strength else ""
+            lines.append(f"    clause: {', '.join(case.clauses)}{strength}")
+        message = case.message
+        if case.observed and case.observed not in message:
+            message = f"{message} (observed {case.observed})"
+        lines += [f"    {line}" for line in message.splitlines()[:3]]
+    if len(found) > most:
+        lines.append(f"... and {len(found) - most} more")
+    return "\n".join(lines)
+
+
+def progress_bar(done: int, total: int, width: int = 20) -> str:
+    """How far a cell is; as wide while nothing is known."""
+    filled = width * done // total if total else 0
+    return "█" * filled + "·" * (width - filled)
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, 80 where there is none."""
+    return shutil.get_terminal_size().columns
