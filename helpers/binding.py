@@ -179,7 +179,7 @@ def _check_address(prototype: Prototype, param: Param, value: int, entry: Abi) -
         raise OverflowError(f"{what} is not an address of this entry")
 
 
-def _iovecs(prototype: Prototype, param: Param, segments: Sequence[Segment], entry: Abi) -> bytes:
+def _iovecs(prototype: Prototype, param: Param, segments: Sequence[Any], entry: Abi) -> bytes:
     """The compact form of an array of segments: equal steps become one run."""
     width = 4 if entry is Abi.I386 else 8
     low, high = (-(1 << 31), 0xFFFFFFFF) if width == 4 else (_REGISTER_LOW, _REGISTER_HIGH)
@@ -187,7 +187,7 @@ def _iovecs(prototype: Prototype, param: Param, segments: Sequence[Segment], ent
     for segment in segments:
         if isinstance(segment, Span):
             base, length = segment.address, segment.length
-        elif len(segment) == 2:
+        elif isinstance(segment, tuple) and len(segment) == 2:
             base, length = segment[0] or 0, segment[1]
         else:
             raise _type_error(prototype, param, segment, "segments: spans or (address, length)")

@@ -1,0 +1,135 @@
+"""The session against a peer that misbehaves: every way ends in one clear sentence."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from helpers import wire
+from helpers.errors import MachineLost, SetupError
+from helpers.session import ChildDied, Session
+from helpers.wire import Kind, blob, varint
+
+HELLO = wire.MAGIC + varint(wire.VERSION) + blob(b"role=local\npage_size=4096\ntaint=0\n")
+
+
+class Peer:
+    """The other end, which says what it is told to."""
+
+    def __init__(self) -> None:
+        self.theirs, mine = socket.socketpair()
+        self.session = Session(mine, lambda: MachineLost("crash", "it ended"), scale=0.005)
+
+    def say(self, kind: Kind, child: int, seq: int, body: bytes = b"") -> None:
+        self.theirs.sendall(wire.frame(kind, child, seq, body))
+
+    def greet(self) -> Session:
+        self.say(Kind.HELLO, 0, 0, HELLO)
+        self.session.wait_hello(5)
+        return self.session
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    made = Peer()
+    yield made
+    made.theirs.close()
+    made.session._channel.close()
+
+
+def test_the_hello_is_taken_apart(peer: Peer) -> None:
+    session = peer.greet()
+    assert session.hello is not None
+    assert session.hello.page_size == 4096
+    assert session.hello.number("taint") == 0
+    assert session.hello.number("nothing") == 0
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (wire.frame(Kind.HELLO, 0, 0, b"GET / HTTP/1.1"), "did not greet like an agent"),
+        (wire.frame(Kind.HELLO, 0, 0, wire.MAGIC + varint(9) + blob(b"")), "speaks version 9"),
+        (b"Linux version 6.12 booting\n" * 9, "unknown kind|garbage"),
+        (wire.frame(Kind.CHILD, 7, 0, b""), "of child 7, which is not"),
+        (wire.frame(Kind.PONG, 0, 99), "answers no request"),
+        (wire.frame(Kind.ERROR, 0, 0, varint(22) + blob(b"bad length")), "gave up: bad length"),
+    ],
+)
+def test_garbage_ends_the_machine_and_says_what_it_was(
+    peer: Peer, stream: bytes, said: str
+) -> None:
+    peer.theirs.sendall(stream)
+    with pytest.raises(MachineLost, match=said) as caught:
+        peer.session.wait_hello(5)
+    assert caught.value.kind == "protocol"
+    with pytest.raises(MachineLost, match=said):
+        peer.session.ping()
+
+
+def test_the_end_of_the_channel_is_explained_by_the_machine(peer: Peer) -> None:
+    session = peer.greet()
+    peer.theirs.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(MachineLost, match="it ended") as caught:
+        session.ping()
+    assert caught.value.kind == "crash"
+
+
+def test_silence_is_a_machine_that_never_said_hello(peer: Peer) -> None:
+    with pytest.raises(MachineLost, match="said nothing") as caught:
+        peer.session.wait_hello(0.01)
+    assert caught.value.kind == "boot"
+
+
+def test_an_agent_that_does_not_answer_is_a_hang(peer: Peer) -> None:
+    session = peer.greet()
+    session._lost = lambda: MachineLost("eof", "still there")
+    with pytest.raises(MachineLost, match="did not answer a PING") as caught:
+        session.ping()
+    assert caught.value.kind == "hang"
+
+
+def test_a_panic_seen_while_waiting_is_a_crash(peer: Peer) -> None:
+    session = peer.greet()
+    with pytest.raises(MachineLost, match="it ended") as caught:
+        session.ping()
+    assert caught.value.kind == "crash"
+
+
+def test_a_death_answers_what_the_child_was_asked(peer: Peer) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    pending = session.post(Kind.CALL, task, b"", lambda frame: None, what="getpid()")
+    peer.say(Kind.EXITED, task.id, 0, varint(1) + varint(11))
+    with pytest.raises(ChildDied, match=r"killed by SIGSEGV in getpid\(\)"):
+        pending.result()
+    with pytest.raises(ChildDied, match="before read"):
+        session.post(Kind.CALL, task, b"", lambda frame: None, what="read()").result()
+
+
+def test_a_refusal_is_no_verdict(peer: Peer) -> None:
+    session = peer.greet()
+    pending = session.post(Kind.REAP, None, varint(9), lambda frame: None, what="reap")
+    peer.say(Kind.ERROR, 0, 1, varint(3) + blob(b"no child 9"))
+    with pytest.raises(SetupError, match="reap: the agent refused: no child 9"):
+        pending.result()
+
+
+def test_requests_of_a_set_up_go_out_together(peer: Peer) -> None:
+    session = peer.greet()
+    for _ in range(3):
+        session.expect(session.post(Kind.PING, None, b"x", lambda frame: frame.body, what="PING"))
+    peer.theirs.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        peer.theirs.recv(1)
+    for seq in (1, 2, 3):
+        peer.say(Kind.PONG, 0, seq, b"x")
+    session.settle()
+    assert peer.theirs.recv(100) == b"".join(wire.frame(Kind.PING, 0, s, b"x") for s in (1, 2, 3))
+
+
+def test_lies_about_counts_are_refused(peer: Peer) -> None:
+    session = peer.greet()
+    peer.say(Kind.ENDED, 0, 1, varint(0) + varint(1 << 60))
+    with pytest.raises(MachineLost, match="announces 1152921504606846976 items"):
+        session.end_case()
