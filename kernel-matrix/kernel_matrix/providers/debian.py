@@ -22,6 +22,9 @@ from kernel_matrix.providers.debindex import DebianKernel
 FRESH_SECONDS = 12 * 3600
 """For so long the package lists are believed without asking the mirror."""
 
+RETRY_SECONDS = 300
+"""For so long a mirror that could not be reached is not asked again, if an old list will do."""
+
 _SCHEMA = 2
 
 # What is kept of a package, and with which version of this table: a cache entry is never changed,
@@ -164,7 +167,7 @@ def read_index(say: Say) -> Index:
     """
     apt = Apt.prepared(find_mirror())
     index = _load_index(apt)
-    if index is not None and index.fresh:
+    if index is not None and (index.fresh or _failed_lately(apt)):
         return index
     with apt.lock(say):
         index = _load_index(apt)
@@ -176,6 +179,7 @@ def read_index(say: Say) -> Index:
             if index is None:
                 raise
             say(f"{error}; using the list of {index.age}")
+            (apt.state / "failed").touch()
             return index
         index = Index(time.time(), debindex.kernels_of(apt.lists()), missing)
         _store_index(apt, index)
@@ -268,6 +272,14 @@ def _newest_cached(rest: str) -> Path | None:
 
 def _kernels_dir() -> Path:
     return cache_dir() / "kernels" / "debian"
+
+
+def _failed_lately(apt: Apt) -> bool:
+    """The mirror could not be asked some minutes ago; the next kernel need not wait for it too."""
+    try:
+        return 0 <= time.time() - (apt.state / "failed").stat().st_mtime < RETRY_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _load_index(apt: Apt) -> Index | None:
