@@ -33,10 +33,11 @@ class Numbers:
 
 
 class Way(Enum):
-    """How a call is made: wait for its Result; require success; do not wait."""
+    """How a call is made: wait for its Result; require success, at once or later; do not wait."""
 
     NOW = "now"
     MUST = "must"
+    QUEUED = "queued"
     BEGIN = "begin"
 
 
@@ -71,7 +72,8 @@ class Child:
     """One task of a case: `child.read(fd, memory, 10)` is exactly that call, and gives its Result.
 
     The same calls in other ways: `child.must` raises SetupError unless it succeeds and gives the
-    plain value, `child.begin` does not wait and gives a Pending, `child.i386` goes through
+    plain value, `child.queued` gives nothing and raises SetupError before the next call that counts
+    if it failed, `child.begin` does not wait and gives a Pending, `child.i386` goes through
     int $0x80.
     """
 
@@ -91,6 +93,7 @@ class Child:
         self._introduced = introduced
         self._calls = Calls(self, Way.NOW)
         self.must = Calls(self, Way.MUST)
+        self.queued = Calls(self, Way.QUEUED)
         self.begin = Calls(self, Way.BEGIN)
         self.i386 = Calls(self, Way.NOW, Abi.I386)
 
@@ -127,6 +130,9 @@ class Child:
 
     def make(self, encoded: binding.Encoded, way: Way, entry: Abi) -> Any:
         """Make one call in one way; the set-up of all children is finished first."""
+        __tracebackhide__ = True
+        if way is Way.QUEUED:
+            return self._queue(encoded, entry)
         self.session.settle()
         pending = self._send(encoded, entry, background=way is Way.BEGIN)
         if way is Way.BEGIN:
@@ -143,7 +149,8 @@ class Child:
         def decode(frame: Frame) -> Result:
             result, notes = _returned(frame, encoded)
             binding.take_back(encoded, result)
-            transcript.answer(line, repr(result), background)
+            shown = hex(result.value) if encoded.pointer and result.ok else repr(result)
+            transcript.answer(line, shown, background)
             if notes:
                 raise AssertionError(f"{encoded} = {result!r}, and {_explain(notes)}")
             return result
@@ -159,11 +166,9 @@ class Child:
         result: Result = self.make(binding.encode_raw(number, args), Way.NOW, entry)
         return result
 
-    def _set_up(self, name: str, *args: Any) -> None:
-        """Queue a call that must succeed; nobody waits for it before the next call that counts."""
-        number = self.numbers.of(name, Abi.NATIVE)
-        encoded = binding.encode(abi.prototypes()[name], number, args)
-        pending = self._send(encoded, Abi.NATIVE)
+    def _queue(self, encoded: binding.Encoded, entry: Abi) -> None:
+        """A call that must succeed; nobody waits for it before the next call that counts."""
+        pending = self._send(encoded, entry)
         decode = pending.decode
 
         def required(frame: Frame) -> Result:
@@ -193,7 +198,7 @@ class Child:
         """
         address = self.addresses.take(length, align)
         flags |= c.MAP_FIXED_NOREPLACE
-        self._set_up("mmap", address, length, prot, flags, fd, offset)
+        self.queued.mmap(address, length, prot, flags, fd, offset)
         memory = Memory(address, length, child=self, seed=seed)
         if seed is not None:
             memory.fill(seed)
@@ -223,6 +228,7 @@ class Child:
 
     def peek(self, address: int, length: int) -> bytes:
         """Bytes of its own memory."""
+        __tracebackhide__ = True
         self.session.settle()
         parts = [
             self._peek(address + at, min(_PEEK_LIMIT, length - at))
@@ -242,17 +248,27 @@ class Child:
         Raises:
             AssertionError: a byte differs; the message says where and how.
         """
+        __tracebackhide__ = True
+        self.begin_compare(address, pieces)()
+
+    def begin_compare(self, address: int, pieces: list[Piece]) -> Callable[[], None]:
+        """Ask for compare() without waiting; what it gives waits and judges."""
         self.session.settle()
         checks = []
         for piece in filter(lambda piece: piece.length, pieces):
             checks.append((address, piece, self._match(address, piece)))
             address += piece.length
-        for at, piece, pending in checks:
-            matching = pending.result()
-            if matching < piece.length:
-                self._differs(at, piece, matching)
+
+        def judge() -> None:
+            for at, piece, pending in checks:
+                matching = pending.result()
+                if matching < piece.length:
+                    self._differs(at, piece, matching)
+
+        return judge
 
     def _match(self, address: int, piece: Piece) -> Pending[int]:
+        __tracebackhide__ = True
         what = f"compare({address:#x}, {piece.length})"
         if piece.seed is None:
             body = varint(address) + varint(piece.length)
@@ -261,6 +277,7 @@ class Child:
         return self.session.post(Kind.MATCH, self.task, body, _matched, what=what)
 
     def _differs(self, address: int, piece: Piece, matching: int) -> None:
+        __tracebackhide__ = True
         count = min(_SHOWN, piece.length - matching)
         found = self.peek(address + matching, count)
         wanted = piece.bytes()[matching : matching + count]
@@ -317,6 +334,7 @@ class Child:
             AssertionError: the call returned.
             Hang: it neither sleeps nor returns.
         """
+        __tracebackhide__ = True
         number = self.numbers.of(call, entry)
         seen = self.state()
 
@@ -339,6 +357,7 @@ class Child:
         Raises:
             Hang: it does not die.
         """
+        __tracebackhide__ = True
         self.session.settle()
         if not self.session.poll(lambda: bool(self.task.death)):
             raise Hang(f"{self._who()} should die: {self.state()}")
@@ -357,10 +376,17 @@ class Child:
         return int.from_bytes(self.peek(self.facts.counts + 8 * signal, 8), "little")
 
 
-def spawn(
-    session: Session, label: str, numbers: Numbers, *, flags: int = c.SIGCHLD, hold: bool = False
-) -> Child:
+def spawn(session: Session, label: str, numbers: Numbers) -> Child:
     """A fresh child of the agent itself; nothing is waited for until its pid is asked for."""
+    task, introduced = session.fresh_child(label)
+    session.expect(introduced)
+    return Child(session, task, numbers, Addresses(), introduced)
+
+
+def spawn_with(
+    session: Session, label: str, numbers: Numbers, flags: int, *, hold: bool = False
+) -> Child:
+    """A child of the agent by clone(2) with these flags; held, it stays a zombie until reap()."""
     task = session.new_task(label)
     introduced = session.spawn(None, task, flags, wire.HOLD if hold else 0)
     session.expect(introduced)

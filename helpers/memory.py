@@ -1,6 +1,6 @@
 """Memory of a child: filled and compared there, so that no bulk data crosses the channel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,7 @@ class Memory(Span):
         Raises:
             AssertionError: a byte differs; the message says where and how.
         """
+        __tracebackhide__ = True
         self.holds([])
 
     def holds(self, pieces: list[Piece], at: Span | None = None) -> None:
@@ -87,6 +88,7 @@ class Memory(Span):
             AssertionError: a byte differs; the message says where and how.
             SetupError: more pieces than memory.
         """
+        __tracebackhide__ = True
         address = (at or self).address
         wanted = [self.piece(Span(self.address, address - self.address)), *pieces]
         address += sum(piece.length for piece in pieces)
@@ -95,9 +97,60 @@ class Memory(Span):
         wanted.append(self.piece(Span(address, self.end - address)))
         self.child.compare(self.address, wanted)
 
+    def received(self, parts: Sequence[Span], stream: Sequence[Piece]) -> None:
+        """These parts, in this order, must hold the stream, and the rest what it was filled with.
+
+        A stream that is shorter than the parts leaves the last of them as they were.
+
+        Raises:
+            AssertionError: a byte differs; the message says where and how.
+            SetupError: the parts overlap or lie outside, or the stream does not fit into them.
+        """
+        self.child.compare(self.address, self._with(parts, stream))
+
+    def _with(self, parts: Sequence[Span], stream: Sequence[Piece]) -> list[Piece]:
+        total = sum(piece.length for piece in stream)
+        placed, taken = [], 0
+        for part in parts:
+            length = min(part.length, total - taken)
+            placed.append((part.address, cut(stream, taken, length)))
+            taken += length
+        content, address = [], self.address
+        for start, pieces in sorted(placed, key=lambda place: place[0]):
+            content += [self.piece(Span(address, start - address)), *pieces]
+            if start < address:
+                raise SetupError(f"a part of {self} at {start:#x} overlaps another or lies outside")
+            address = start + sum(piece.length for piece in pieces)
+        if taken < total or address > self.end:
+            raise SetupError(f"{total} bytes do not fit into the parts of {self}")
+        return [*content, self.piece(Span(address, self.end - address))]
+
     def read(self) -> bytes:
         """All its bytes, across the channel: for small things."""
         return self.child.peek(self.address, self.length)
+
+
+def cut(pieces: Sequence[Piece], start: int, length: int) -> list[Piece]:
+    """A part of the content that these pieces are, by offset and length; it may end earlier."""
+    found = []
+    for piece in pieces:
+        skipped = min(start, piece.length)
+        kept = min(length, piece.length - skipped)
+        if kept:
+            found.append(Piece(kept, piece.seed, piece.start + skipped))
+        start, length = start - skipped, length - kept
+    return found
+
+
+def unchanged(*memories: Memory) -> None:
+    """All of these must hold what they were filled with; asked for in one go.
+
+    Raises:
+        AssertionError: a byte differs; the message says where and how.
+    """
+    checks = [m.child.begin_compare(m.address, [m.piece(m)]) for m in memories]
+    for judge in checks:
+        judge()
 
 
 class Addresses:

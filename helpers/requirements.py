@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from errno import ENOSYS, EPERM
 
 from helpers import presence
+from helpers.abi import constants as c
 from helpers.child import Child
-from helpers.outcome import Result
+from helpers.outcome import Err, Result
 
 
 class SkipClass(Enum):
@@ -67,7 +69,49 @@ def _answers(call: Callable[[Child], Result], what: str) -> Callable[[Child], st
     return run
 
 
+def yama_scope(child: Child) -> int:
+    """How far the Yama security module limits who may look into whom; 0 where it is not there.
+
+    Documentation/admin-guide/LSM/Yama.rst: 0 nothing, 1 a process its descendants and those that
+    ask for it by PR_SET_PTRACER, 2 the privileged, 3 nobody.
+    """
+    fd = child.openat(c.AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", c.O_RDONLY, 0)
+    if not fd.ok:
+        return 0
+    text = child.memory(1)
+    child.must.read(fd.value, text, 1)
+    return int(text.read())
+
+
+def _unknown_flags(child: Child) -> Result:
+    return child.process_vm_readv(-1, [], 0, [], 0, (1 << 64) - 1)
+
+
+def _process_vm_readv(child: Child) -> str:
+    return "process_vm_readv answers ENOSYS" if _unknown_flags(child) == Err(ENOSYS) else ""
+
+
+def _foreign_memory(child: Child) -> str:
+    # a kernel that refuses wrongly must fail its cases: only what is known to refuse counts here
+    if _unknown_flags(child) == Err(EPERM):
+        return "a filter of system calls refuses process_vm_readv"
+    scope = yama_scope(child)
+    return "" if scope < 2 else f"Yama's scope {scope} keeps processes from looking into others"
+
+
+def _guard_pages(child: Child) -> str:
+    memory = child.pages(1)
+    result = child.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
+    return "" if result.ok else f"madvise(MADV_GUARD_INSTALL) answers {result!r}"
+
+
 PROBES: Mapping[str, Probe] = {
+    "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
+    "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
+    "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),
+    "memfd_secret": Probe(
+        SkipClass.KERNEL_LACKS, _answers(lambda child: child.memfd_secret(0), "memfd_secret()")
+    ),
     "process_vmsplice": Probe(SkipClass.KERNEL_LACKS, presence.absent),
     "i386": Probe(SkipClass.KERNEL_LACKS, _i386),
     "memfd_create": Probe(
