@@ -19,6 +19,8 @@ _FATAL = (
         r"ZSTD-compressed data is corrupt|Decoding failed|No bootable device).*"
     ),
 )
+# Panics that only say that something else was made fatal.
+_GENERIC = re.compile(r"Fatal exception|panic_on_\w+ set|=panic set|hung_task|softlockup|RCU Stall")
 # CSI and OSC sequences, other two-byte escapes, then whatever controls remain but \n and \t.
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_c]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -52,10 +54,6 @@ def find_panic(text: str) -> str | None:
     if panic is None:
         return oops or report or early
     cause = oops or report
-    if (
-        cause is None
-        or cause in panic
-        or not re.search(r"Fatal exception|panic_on_|_panic|hung_task", panic)
-    ):
+    if cause is None or cause in panic or not _GENERIC.search(panic):
         return panic
     return f"{cause} ({panic})"

@@ -6,7 +6,6 @@ needs ("depends=virtio,virtio_ring"); that is what depmod's answer comes from to
 used where it exists, because it is one small file instead of a walk.
 """
 
-import gzip
 import importlib
 import lzma
 import os
@@ -222,21 +221,27 @@ def decompress(path: Path) -> bytes:
         OSError: it cannot be read.
     """
     raw = path.read_bytes()
+    whole = True
     try:
         if path.suffix == ".xz":
-            data = lzma.LZMADecompressor().decompress(raw, _LIMIT)
+            unxz = lzma.LZMADecompressor()
+            data, whole = unxz.decompress(raw, _LIMIT), unxz.eof
         elif path.suffix == ".gz":
-            data = zlib.decompressobj(wbits=31).decompress(raw, _LIMIT)
+            gunzip = zlib.decompressobj(wbits=31)
+            data, whole = gunzip.decompress(raw, _LIMIT), gunzip.eof
         elif path.suffix == ".zst":
             data = _unzstd(path, raw)
         else:
             data = raw
-    except (lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
+    except (lzma.LZMAError, zlib.error) as error:
         raise UserError(
             f"cannot decompress the module {path.name}: {error}; fetch the kernel again"
         ) from error
-    if len(data) >= _LIMIT or not data.startswith(b"\x7fELF"):
-        raise UserError(f"the module {path.name} is not an ELF file of less than {_LIMIT >> 20} MB")
+    if len(data) >= _LIMIT or not whole or not data.startswith(b"\x7fELF"):
+        raise UserError(
+            f"the module {path.name} is not a whole ELF file of less than {_LIMIT >> 20} MB;"
+            " fetch the kernel again"
+        )
     return data
 
 
