@@ -23,6 +23,7 @@ _SYMBOLS: dict[tuple[str, str], tuple[str, bool]] = {
     ("mprotect", "prot"): ("PROT_", True),
     ("mmap", "flags"): ("MAP_", True),
     ("madvise", "advice"): ("MADV_", False),
+    ("openat", "dirfd"): ("AT_FDCWD", False),
     ("openat", "flags"): ("O_", True),
     ("pipe2", "flags"): ("O_", True),
     ("fcntl", "cmd"): ("F_", False),
@@ -62,11 +63,13 @@ class Encoded:
         body: its part of a CALL frame.
         text: the call as strace shows it, made when it is asked for.
         give_back: C objects to be overwritten by what the call left, one for each returned blob.
+        pointer: whether the result is an address.
     """
 
     body: bytes
     text: Callable[[], str]
     give_back: tuple[Any, ...] = ()
+    pointer: bool = False
 
     def __str__(self) -> str:
         """The call as strace shows it."""
@@ -101,7 +104,8 @@ def encode(
         body += coded
         if returned is not None:
             give_back.append(returned)
-    return Encoded(bytes(body), lambda: show(prototype, args), tuple(give_back))
+    pointer = prototype.result.endswith("*")
+    return Encoded(bytes(body), lambda: show(prototype, args), tuple(give_back), pointer)
 
 
 def encode_raw(number: int, args: Sequence[int]) -> Encoded:

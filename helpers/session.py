@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from helpers import wire
+from helpers.abi.constants import SIGCHLD
 from helpers.errors import MachineLost, ProtocolError, SetupError
 from helpers.transcript import Transcript
 from helpers.wire import End, Frame, How, Kind, Reader
@@ -25,6 +26,9 @@ NOTHING_MORE = End(0)
 REQUEST_SECONDS = 20.0
 #: Seconds for the agent itself to answer, when a child did not.
 AGENT_SECONDS = 10.0
+#: Children spawned ahead of the next case, while the host is busy with itself: most cases want a
+#: caller and a target.
+SPARES = 2
 #: Milliseconds that the agent waits for killed children to die.
 KILL_MILLISECONDS = 3000
 
@@ -156,6 +160,7 @@ class Pending(Generic[T]):
             ChildDied: the child died instead.
             MachineLost: the machine did.
         """
+        __tracebackhide__ = True
         if not self.done:
             self.session.wait(self, seconds)
         if self.error is not None:
@@ -189,6 +194,7 @@ class Session:
         self._out = bytearray()
         self._pending: dict[tuple[int, int], Pending[object]] = {}
         self._setup: list[Pending[object]] = []
+        self._spares: list[tuple[Task, Pending[None]]] = []
         self._seq = 0
         self._next_id = 0
         self._case_deadline: float | None = None
@@ -375,6 +381,7 @@ class Session:
         Raises:
             SetupError: a part of it failed.
         """
+        __tracebackhide__ = True
         waiting, self._setup = self._setup, []
         for pending in waiting:
             pending.result()
@@ -386,6 +393,7 @@ class Session:
             Hang: it did not come in time; the machine answers, the child does not.
             MachineLost: the machine is gone or does not answer either.
         """
+        __tracebackhide__ = True
         limit = time.monotonic() + (
             seconds if seconds is not None else REQUEST_SECONDS * self.scale
         )
@@ -438,6 +446,15 @@ class Session:
         """A round trip to the agent and back with these bytes."""
         return self.post(Kind.PING, None, data, lambda frame: frame.body, what="PING").result()
 
+    def fresh_child(self, label: str) -> tuple[Task, Pending[None]]:
+        """A plain child of the agent that has done nothing yet, and its introduction."""
+        if self._spares:
+            task, introduced = self._spares.pop(0)
+            task.label = label
+            return task, introduced
+        task = self.new_task(label)
+        return task, self.spawn(None, task, SIGCHLD)
+
     def new_task(self, label: str) -> Task:
         """A task with the next free id; it does not exist until it is spawned.
 
@@ -474,6 +491,9 @@ class Session:
         self.tasks.clear()
         self._pending.clear()
         self._setup.clear()
+        self._spares.clear()
+        self._spares += [self.fresh_child("spare") for _ in range(SPARES)]
+        self._send()
         return ended
 
     def _ended(self, frame: Frame) -> EndOfCase:
