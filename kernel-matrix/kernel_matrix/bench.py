@@ -166,7 +166,8 @@ def _cell(kernel: Kernel, settings: Settings, directory: Path) -> tuple[float, f
     directory.mkdir()
     (directory / "kernel.json").write_text(json.dumps(kernel.to_json()))
     options = Options(settings.accel, settings.channel, pytest=(settings.suite,))
-    argv = [*cells.pytest_argv(directory, options, ROOT), "-p", "no:cacheprovider"]
+    # What failed here is not what a user wants to see again with --lf.
+    argv = [*cells.pytest_argv(directory, options, ROOT), "-o", f"cache_dir={directory / 'cache'}"]
     start = time.perf_counter()
     done = subprocess.run(
         argv, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False

@@ -288,7 +288,7 @@ class Run:
             self._phase(cell, "run", str(entry.get("what", "")))
         elif entry["t"] == "start":
             cell.note = entry["id"]
-            if cell.phase != "run":
+            if cell.phase == "start":
                 self._phase(cell, "run", entry["id"])
         elif entry["t"] == "end" and entry["id"] in read.cases:
             case = read.cases[entry["id"]]

@@ -1,0 +1,69 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from kernel_matrix.cli import cli
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("command", sorted(cli.commands))
+def test_every_command_has_help_with_an_example(command):
+    done = CliRunner().invoke(cli, [command, "--help"])
+    assert done.exit_code == 0
+    assert f"kernel-matrix {command}" in done.output.split("Example:")[1]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["resolve", "nix"], "error: unknown kernel selector 'nix'; it is one of: debian:<series"),
+        (["run", "--kernel", "nix"], "error: unknown kernel selector 'nix'"),
+        (["run", "--group", "nix"], "error: unknown group 'nix'"),
+        (["run", "--matrix", "nix.toml"], "error: nix.toml: cannot be read"),
+        (["report", "nix"], "error: nix is not the directory of a run; no such directory"),
+        (["bench", "--kernel", "local"], "error: bench measures machines"),
+    ],
+)
+def test_mistakes_are_one_line_and_status_2(argv, message):
+    done = CliRunner().invoke(cli, argv)
+    assert done.exit_code == 2
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_json_of_resolve_is_alone_on_standard_output():
+    done = subprocess.run(
+        [sys.executable, "-m", "kernel_matrix", "resolve", "--json", "local"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["id"] == "local"
+    assert done.stderr == ""
+
+
+def test_a_mirror_that_is_not_there_is_one_line(monkeypatch):
+    monkeypatch.setenv("KERNEL_MATRIX_MIRROR", "http://127.0.0.1:9/debian")
+    done = CliRunner().invoke(cli, ["resolve", "debian:6.1"])
+    assert done.exit_code == 2
+    assert "cannot fetch Debian's package lists" in done.stderr.splitlines()[-1]
+
+
+def test_clean_shows_and_removes(tmp_path):
+    kernel = tmp_path / "cache/kernels/debian/x"
+    kernel.mkdir(parents=True)
+    (kernel / "vmlinuz").write_bytes(bytes(100000))
+    shown = CliRunner().invoke(cli, ["clean"])
+    assert str(kernel) in shown.output
+    assert kernel.exists()
+    removed = CliRunner().invoke(cli, ["clean", "--kernels"])
+    assert "removed" in removed.output
+    assert not kernel.exists()
