@@ -192,7 +192,7 @@ set_up() {
     if ! venv_is_ready; then
         check_compiler
         make_venv
-        if [ -f "$root/helpers/machine/agent.py" ]; then build_agent || exit 2; fi
+        build_agent || exit 2
         wanted_stamp >"$stamp.new"
         mv "$stamp.new" "$stamp"
         say "done"
