@@ -38,13 +38,24 @@ def last_lines(text: str, count: int = 30) -> str:
     return "\n".join([line for line in lines if line][-count:] if count > 0 else [])
 
 
+def find_complaint(text: str) -> str | None:
+    """The agent's last word in the kernel log, "agent: no channel ..."; None without one."""
+    found = re.findall(r"^agent: .*", "\n".join(_lines(text)), re.MULTILINE)
+    return found[-1] if found else None
+
+
+def _lines(text: str) -> list[str]:
+    """The cleaned lines without time stamps."""
+    return [_STAMP.sub("", line).strip() for line in clean(text).split("\n")]
+
+
 def find_panic(text: str) -> str | None:
     """The line that says best why a kernel died, without its time stamp; None if none does.
 
     A panic's own reason ("Fatal exception", "kernel: panic_on_warn set") says less than the oops
     before it, so that an oops of the same text is put in front: "BUG: ... (Kernel panic - ...)".
     """
-    lines = [_STAMP.sub("", line).strip() for line in clean(text).split("\n")]
+    lines = _lines(text)
     found: list[str | None] = []
     for pattern in _FATAL:
         hits = (match for line in lines if (match := pattern.search(line)))

@@ -18,11 +18,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 # $0 is the pid that must be the parent. `ulimit -f` bounds each file that the process writes: what
 # a guest prints on its console must not fill the disk (64 MB; 128 in shells with blocks of 1 KB).
@@ -53,7 +52,12 @@ def _starter(pid: int) -> ThreadPoolExecutor:
 
 
 def spawn(
-    argv: Sequence[str], *, log: Path, pass_fds: Sequence[int] = ()
+    argv: Sequence[str],
+    *,
+    log: Path,
+    pass_fds: Sequence[int] = (),
+    guarded: bool = True,
+    environment: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
     """Start a process that dies with us, in a process group of its own (Ctrl-C is for us).
 
@@ -61,19 +65,28 @@ def spawn(
         argv: the program, an absolute path or looked up in PATH, and its arguments.
         log: file for its standard output and error, created or truncated.
         pass_fds: descriptors that it inherits under the same numbers.
+        guarded: ask for the signal on its behalf, and bound its files. Not for a program that asks
+            for it itself and whose limits are under test.
+        environment: variables to add to ours.
 
     Raises:
         OSError: it cannot be started or the log cannot be written.
     """
-    wrapped = dying_with(os.getpid(), argv, shutil.which("setpriv"))
+    words = dying_with(os.getpid(), argv, shutil.which("setpriv")) if guarded else list(argv)
     with log.open("wb") as stream:
-        return _starter(os.getpid()).submit(_popen, wrapped, stream, tuple(pass_fds)).result()
 
+        def start() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                pass_fds=tuple(pass_fds),
+                process_group=0,
+                env={**os.environ, **(environment or {})},
+            )
 
-def _popen(argv: list[str], log: IO[bytes], pass_fds: tuple[int, ...]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds, process_group=0
-    )
+        return _starter(os.getpid()).submit(start).result()
 
 
 def end(process: "subprocess.Popen[bytes]") -> int:

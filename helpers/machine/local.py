@@ -90,7 +90,13 @@ class LocalMachine:
             argv = [str(binary), "local", str(theirs.fileno())]
             self.command = shlex.join(argv)
             self._started = time.monotonic()
-            self.process = lifetime.spawn(argv, log=self._log, pass_fds=[theirs.fileno()])
+            self.process = lifetime.spawn(
+                argv,
+                log=self._log,
+                pass_fds=[theirs.fileno()],
+                guarded=False,  # it asks for its death signal itself; limits are under test
+                environment=self._sanitizer_options(),
+            )
         except OSError as error:
             ours.close()
             raise UserError(
@@ -168,9 +174,23 @@ class LocalMachine:
             "eof", f"the agent ended with status {status}" + (f": {said}" if said else ""), text
         )
 
+    def _sanitizer_options(self) -> dict[str, str]:
+        """Where reports go: the agent's standard error is /dev/null once it has said hello."""
+        if self._variant != "sanitized":
+            return {}
+        names = ("ASAN_OPTIONS", "UBSAN_OPTIONS")
+        before = {name: os.environ.get(name) for name in names}
+        return {
+            name: ":".join(filter(None, (before[name], f"log_path={self._log}"))) for name in names
+        }
+
     def _text(self) -> str:
+        """The agent's standard error, and the reports that sanitizers wrote to <log>.<pid>."""
+        if self._log is None:
+            return ""
+        found = [self._log, *sorted(self._log.parent.glob(f"{self._log.name}.*"))]
         try:
-            return self._log.read_text("utf-8", "replace") if self._log else ""
+            return "".join(path.read_text("utf-8", "replace") for path in found)
         except OSError:
             return ""
 

@@ -15,7 +15,7 @@ from helpers.kernel import Kernel
 from helpers.machine import lifetime
 from helpers.machine.accel import Request, choose, find_qemu
 from helpers.machine.agent import agent_binary
-from helpers.machine.console import clean, find_panic, last_lines
+from helpers.machine.console import clean, find_complaint, find_panic, last_lines
 from helpers.machine.image import check_bzimage
 from helpers.machine.initramfs import initramfs
 from helpers.machine.modules import Selection, State, virtio_port
@@ -113,6 +113,7 @@ class QemuMachine:
         try:
             for name in ("serial", "virtio") if plan.virtio else ("serial",):
                 ours[name], theirs[name] = socket.socketpair()
+            self._logdir.mkdir(parents=True, exist_ok=True)
             number, command_file = _claim(self._logdir)
             self._console_log = self._logdir / f"console-{number}.log"
             self._qemu_log = self._logdir / f"qemu-{number}.log"
@@ -175,7 +176,6 @@ class QemuMachine:
             virtio=selection.state != "missing",
             poweroff=self._poweroff,
         )
-        self._logdir.mkdir(parents=True, exist_ok=True)
         plan = replace(plan, platform=replace(plan.platform, binary=str(binary)))
         return plan, selection, f"{accelerator.name} ({accelerator.why})"
 
@@ -208,7 +208,7 @@ class QemuMachine:
             size = self.console_size()
             if size != seen:
                 seen = size
-                panic = find_panic(self.console(max(0, size - _TAIL)))
+                panic = find_panic(self._tail())
                 if panic and "Kernel panic" in panic:
                     raise self._boot_failure(None)
             if left <= 0:
@@ -216,16 +216,14 @@ class QemuMachine:
 
     def _boot_failure(self, reason: str | None) -> MachineLost:
         """End the machine, then say what is known; a panic line says more than a deadline does."""
-        text = self.console(max(0, self.console_size() - _TAIL))
-        panic = find_panic(text)
+        panic = find_panic(self._tail())
         if reason is None and panic is None:
             reason = self._ending()
-            text = self.console(max(0, self.console_size() - _TAIL))
-            panic = find_panic(text)
+            panic = find_panic(self._tail())
         why = panic or reason
         if panic and reason:
             why = f"{reason}; {panic}"
-        last = last_lines(text)
+        last = last_lines(self._tail())
         self.close()
         where = f"; console {self._console_log}" if self._console_log else ""
         return MachineLost("boot", f"{self.kernel.id} did not boot: {why}{where}", last)
@@ -263,10 +261,13 @@ class QemuMachine:
         The kind is "crash" where the console has a panic or an oops, else "eof".
         """
         ending = self._ending()
-        text = self.console(max(0, self.console_size() - _TAIL))
+        text = self._tail()
         panic = find_panic(text)
         kind, reason = ("crash", panic) if panic else ("eof", ending)
         return MachineLost(kind, reason, last_lines(text))
+
+    def _tail(self) -> str:
+        return self.console(max(0, self.console_size() - _TAIL))
 
     def _ending(self) -> str:
         """How QEMU ended, waiting for that a moment."""
@@ -281,6 +282,9 @@ class QemuMachine:
         if self._killed:
             return "it was ended by us"
         if status == 0:
+            said = find_complaint(self._tail()) or ""
+            if said:
+                return f"it powered itself off: {said}"
             return "it powered itself off or was reset without a panic message (QEMU ended with 0)"
         if status == -signal.SIGXFSZ:
             return "its console printed more than the limit of 64 MB"

@@ -1,5 +1,7 @@
 """The machine that is a subprocess, with shell scripts as agents."""
 
+import resource
+
 import pytest
 
 from helpers.errors import MachineLost, UserError
@@ -63,7 +65,8 @@ def test_an_agent_that_does_not_start(machine, script, said):
     assert not one.alive()
 
 
-def test_an_agent_that_says_nothing(machine):
+def test_an_agent_that_says_nothing(machine, monkeypatch):
+    monkeypatch.setattr(local, "_QUIT_SECONDS", 0.1)
     one = machine("exec sleep 600", timeout_scale=0.01)
     with pytest.raises(MachineLost, match="no hello within"):
         one.start()
@@ -90,6 +93,26 @@ def test_why_lost(machine, script, kind, said):
     assert one.channel.recv(100) == b""
     lost = one.why_lost()
     assert (lost.kind, said in lost.reason) == (kind, True)
+
+
+def test_reports_of_sanitizers_are_found(machine):
+    script = 'log=${ASAN_OPTIONS#*log_path=}; echo "x.c:1: runtime error: odd" > $log.$$; exit 66'
+    one = machine(f"echo hello >&$2; read -u $2; {script}", variant="sanitized")
+    one.start()
+    one.channel.sendall(b"\n")
+    assert one.channel.recv(100) == b"hello\n"
+    assert one.channel.recv(100) == b""
+    assert one.why_lost().reason == "the agent is damaged: x.c:1: runtime error: odd"
+
+
+def test_limits_of_the_agent_are_ours(machine):
+    one = machine("ulimit -f -c >&$2; read -u $2")
+    one.start()
+    here = [
+        "unlimited" if soft == resource.RLIM_INFINITY else str(soft)
+        for soft in (resource.getrlimit(which)[0] for which in (resource.RLIMIT_FSIZE,))
+    ]
+    assert here[0] in one.channel.recv(200).decode()
 
 
 def test_an_agent_that_does_not_go_is_killed(machine, monkeypatch):
