@@ -135,7 +135,7 @@ make_venv() {
         # pip fetches everything before it installs anything: what was there still works, and
         # is still known to be out of date.
         [ -z "$old_stamp" ] || printf '%s\n' "$old_stamp" >"$stamp"
-        die "pip could not install the packages ($(grep -v '^WARNING' "$log" | tail -n 1));" \
+        die "pip could not install the packages ($(sed -n 's,^ERROR: ,,p' "$log" | tail -n 1));" \
             "they come from the package index that pip is configured for: is the network there?" \
             "The whole output is in $log"
     fi

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from helpers.cache import cache_dir
 from helpers.errors import UserError
 from kernel_matrix import manifest, providers
 from kernel_matrix.cells import Options, Status
@@ -203,6 +204,7 @@ def run(
     take the place of all suites; {cell} becomes the directory of each kernel's run.
     """
     entries = manifest.load(matrix).select(selectors, groups)
+    cache_dir()  # one that cannot be written is one line, not one for each kernel
     options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
     raise SystemExit(_run(entries, options, jobs, out))
 
