@@ -477,6 +477,10 @@ class Session:
         self._setup.clear()
         self._case_deadline = time.monotonic() + seconds * self.scale
 
+    def no_deadline(self) -> None:
+        """Let the case take as long as it wants: somebody looks at it."""
+        self._case_deadline = None
+
     def end_case(self, flags: End = NOTHING_MORE) -> EndOfCase:
         """Have the agent kill what the case left, and report.
 
