@@ -42,6 +42,19 @@ int memfd_create(const char *name, unsigned int flags);
 int memfd_secret(unsigned int flags);
 int userfaultfd(int flags);
 int pidfd_open(pid_t pid, unsigned int flags);
+int signalfd4(int fd, const uint64_t *mask, size_t sizemask, int flags);
+int timerfd_create(int clockid, int flags);
+int inotify_init1(int flags);
+int fanotify_init(unsigned int flags, unsigned int event_f_flags);
+int perf_event_open(const void *attr, pid_t pid, int cpu, int group_fd, unsigned long flags);
+int io_uring_setup(unsigned int entries, void *params);
+int bpf(int cmd, const void *attr, unsigned int size);
+int fsopen(const char *fs_name, unsigned int flags);
+int fspick(int dirfd, const char *path, unsigned int flags);
+int open_tree(int dirfd, const char *path, unsigned int flags);
+int epoll_ctl(int epfd, int op, int fd, const struct epoll_event *event);
+int epoll_pwait(int epfd, struct epoll_event *events, int maxevents, int timeout,
+		const uint64_t *sigmask, size_t sigsetsize);
 
 /* files */
 int mkdirat(int dirfd, const char *path, unsigned int mode);

@@ -40,6 +40,12 @@ struct pollfd {
 	short revents;
 };
 
+/* packed on x86_64, so that data follows events at once: include/uapi/linux/eventpoll.h */
+struct epoll_event {
+	uint32_t events;
+	uint32_t data[2];
+};
+
 struct rlimit64 {
 	uint64_t rlim_cur;
 	uint64_t rlim_max;

@@ -75,6 +75,7 @@ def test_a_structure_has_the_layout_of_the_headers(verified: Any, ours: str) -> 
     [
         # include/linux/compat.h and arch/x86/include/asm/signal.h are in no header for programs
         ("struct compat_iovec", 8, {"iov_base": 0, "iov_len": 4}),
+        ("struct epoll_event", 12, {"events": 0, "data": 4}),
         ("struct kernel_sigaction", 32, {"handler": 0, "flags": 8, "restorer": 16, "mask": 24}),
     ],
 )
