@@ -153,6 +153,8 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
     """
     if killed:
         return killed, Status.HARNESS
+    if exit_status is None and journal.finish is not None:
+        exit_status = journal.finish.get("exitstatus")
     if exit_status is not None and exit_status < 0:
         return f"pytest was killed by signal {-exit_status}", Status.HARNESS
     if exit_status == PytestExit.USAGE:
@@ -162,7 +164,7 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
     if exit_status == PytestExit.NO_CASES or (exit_status == PytestExit.OK and not journal.cases):
         return "no case was selected", Status.NOTHING
     if exit_status == PytestExit.INTERRUPTED:
-        return f"pytest was interrupted: {last_words(log)}", Status.HARNESS
+        return "pytest was interrupted", Status.HARNESS
     if exit_status not in (None, PytestExit.OK, PytestExit.FAILED):
         return f"pytest ended with status {exit_status}: {last_words(log)}", Status.HARNESS
     if journal.finish is None:

@@ -57,17 +57,25 @@ def render(summaries: Sequence[Summary], paint: Paint = plain) -> str:
 def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = MOST) -> str:
     """Every case that somebody should look at: verdict, id, clauses, message; "" if there is none.
 
-    A case that failed on several kernels is told once for each message, with the kernels.
+    A case that failed on several kernels is told once for each message, with the kernels. Cases
+    that were never started say nothing one by one: there is one line for all of a kernel.
     """
     found: dict[tuple[str, str, str], tuple[Case, list[str]]] = {}
+    lines = []
     for summary in summaries:
         for case in summary.cases:
-            if case.unexpected:
+            if case.unexpected and case.verdict != "miss":
                 key = (case.id, case.verdict, case.message)
                 found.setdefault(key, (case, []))[1].append(summary.id)
-    lines = []
+        missed = [case.id for case in summary.cases if case.verdict == "miss"]
+        if missed:
+            verdict = paint("MISS", _COLOURS["error"])
+            lines.append(
+                f"{verdict} {len(missed)} cases were never started, {missed[0]} the first of them"
+                f"  [{summary.id}]"
+            )
     for case, kernels in list(found.values())[:most]:
-        colour = _COLOURS["error" if case.verdict in ("error", "miss") else "fail"]
+        colour = _COLOURS["error" if case.verdict == "error" else "fail"]
         lines.append(f"{paint(case.verdict.upper(), colour)} {case.id}  [{', '.join(kernels)}]")
         if case.clauses:
             strength = f", {case.strength}" if case.strength else ""

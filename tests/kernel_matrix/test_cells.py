@@ -126,7 +126,7 @@ def journal_of(*, finish=True, running=None, cases=1):
             2,
             "",
             "!!! stopped !!!",
-            "pytest was interrupted: !!! stopped !!!",
+            "pytest was interrupted",
             Status.HARNESS,
         ),
         (journal_of(), 77, "", "", "pytest ended with status 77: it said nothing", Status.HARNESS),

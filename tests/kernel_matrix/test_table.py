@@ -70,6 +70,13 @@ def test_unexpected_cases_are_told_once_with_their_kernels():
     ]
 
 
+def test_missed_cases_are_one_line():
+    cases = tuple(Case(f"t{n}", "miss") for n in range(50))
+    assert table.unexpected([Summary("k", cases=cases)]) == (
+        "MISS 50 cases were never started, t0 the first of them  [k]"
+    )
+
+
 def test_a_long_list_is_cut():
     cases = tuple(Case(f"t{n}", "fail") for n in range(50))
     listing = table.unexpected([Summary("k", cases=cases)])
