@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("fixtures")
+pytest.register_assert_rewrite("fixtures", "suites.shared")
 
 pytest_plugins = (
     "fixtures.options",

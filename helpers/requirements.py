@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import Enum
 from errno import ENOSYS, EPERM
 
-from helpers import presence
+from helpers import abi, presence
 from helpers.abi import constants as c
 from helpers.child import Child
+from helpers.descriptors import KINDS, Kind, cannot
 from helpers.outcome import Err, Result
 
 
@@ -38,22 +39,32 @@ class Surroundings:
         disposable: whether the machine may be changed or broken (a VM, not the user's own).
         config: the kernel's configuration, NAME to value; None where it is not known.
         scratch: gives a child for a probe's calls.
-        probed: answers of probes of this kernel, "" for present; shared by all cases.
+        probed: answers of probes of this kernel, None for present; shared by all cases.
     """
 
     uid: int
     disposable: bool
     config: Mapping[str, str] | None
     scratch: Callable[[], Child]
-    probed: dict[str, str]
+    probed: dict[str, Unmet | None]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A feature found out by asking the kernel: run gives "" if it is there, else why not."""
+    """A feature found out by asking the kernel.
+
+    Attributes:
+        kind: the class of a skip, unless run says another.
+        run: gives "" if it is there, else why not, or the whole of what is missing.
+    """
 
     kind: SkipClass
-    run: Callable[[Child], str]
+    run: Callable[[Child], str | Unmet]
+
+    def ask(self, child: Child) -> Unmet | None:
+        """What is missing, None if nothing is."""
+        answer = self.run(child)
+        return answer if isinstance(answer, Unmet) else Unmet(self.kind, answer) if answer else None
 
 
 def _i386(child: Child) -> str:
@@ -105,7 +116,61 @@ def _guard_pages(child: Child) -> str:
     return "" if result.ok else f"madvise(MADV_GUARD_INSTALL) answers {result!r}"
 
 
+_ALL_FLAGS = (1 << 32) - 1
+
+
+def _present(unknown_flags: Callable[[Child], Result], name: str) -> Callable[[Child], str | Unmet]:
+    """Asks with flags that no kernel knows: EINVAL comes before anything else is looked at."""
+
+    def run(child: Child) -> str | Unmet:
+        result = unknown_flags(child)
+        if result == Err(EPERM):
+            return Unmet(SkipClass.ENVIRONMENT, f"a filter of system calls refuses {name}")
+        return f"{name} answers ENOSYS" if result == Err(ENOSYS) else ""
+
+    return run
+
+
+def _shares_pages(child: Child) -> str:
+    memory, got = child.memory(1, seed=1), child.memory(1)
+    fds = abi.new("int[2]")
+    child.must.pipe2(fds, 0)
+    child.must.vmsplice(fds[1], [memory], 1, 0)
+    child.poke(memory.address, b"~")
+    child.must.read(fds[0], got, 1)
+    return "" if got.read() == b"~" else "vmsplice copies: what is written later is not seen"
+
+
+def _descriptor(kind: Kind) -> Callable[[Child], str | Unmet]:
+    def run(child: Child) -> str | Unmet:
+        result = kind.open(child, "/")
+        if result.ok:
+            return ""
+        rights, words = cannot(result)
+        what = f"a descriptor of kind {kind.name}: the kernel {words}"
+        return Unmet(SkipClass.PRIVILEGE if rights else SkipClass.KERNEL_LACKS, what)
+
+    return run
+
+
 PROBES: Mapping[str, Probe] = {
+    **{
+        f"fd:{kind.name}": Probe(SkipClass.KERNEL_LACKS, _descriptor(kind))
+        for kind in KINDS
+        if not kind.everywhere
+    },
+    "vmsplice": Probe(
+        SkipClass.KERNEL_LACKS,
+        _present(lambda child: child.vmsplice(-1, None, 0, _ALL_FLAGS), "vmsplice"),
+    ),
+    "splice": Probe(
+        SkipClass.KERNEL_LACKS,
+        _present(lambda child: child.splice(-1, None, -1, None, 1, _ALL_FLAGS), "splice"),
+    ),
+    "tee": Probe(
+        SkipClass.KERNEL_LACKS, _present(lambda child: child.tee(-1, -1, 1, _ALL_FLAGS), "tee")
+    ),
+    "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
     "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
     "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
     "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),
@@ -153,9 +218,8 @@ def unmet(requirement: str, around: Surroundings) -> Unmet | None:
         return _config(option, around.config)
     probe = PROBES[requirement]
     if requirement not in around.probed:
-        around.probed[requirement] = probe.run(around.scratch())
-    reason = around.probed[requirement]
-    return Unmet(probe.kind, reason) if reason else None
+        around.probed[requirement] = probe.ask(around.scratch())
+    return around.probed[requirement]
 
 
 def _config(option: str, config: Mapping[str, str] | None) -> Unmet | None:
