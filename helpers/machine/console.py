@@ -38,6 +38,23 @@ def last_lines(text: str, count: int = 30) -> str:
     return "\n".join([line for line in lines if line][-count:] if count > 0 else [])
 
 
+def excerpt(text: str, count: int = 30) -> str:
+    """What a report shows of a machine's end: the last lines, and those at the first fatal one.
+
+    Without a fatal line these are the last `count` lines; with one everything from it on, of which
+    the middle is left out where it has more than twice `count` lines.
+    """
+    lines = [line.rstrip() for line in clean(text).split("\n")]
+    lines = [line for line in lines if line]
+    fatal = (at for at, line in enumerate(lines) if any(p.search(line) for p in _FATAL))
+    start = min(next(fatal, len(lines)), max(0, len(lines) - count))
+    shown = lines[start:]
+    if len(shown) > 2 * count:
+        left_out = f"[{len(shown) - 2 * count} lines left out]"
+        shown = [*shown[:count], left_out, *shown[-count:]]
+    return "\n".join(shown)
+
+
 def find_complaint(text: str) -> str | None:
     """The agent's last word in the kernel log, "agent: no channel ..."; None without one."""
     found = re.findall(r"^agent: .*", "\n".join(_lines(text)), re.MULTILINE)

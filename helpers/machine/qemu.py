@@ -15,7 +15,7 @@ from helpers.kernel import Kernel
 from helpers.machine import lifetime
 from helpers.machine.accel import Request, choose, find_qemu
 from helpers.machine.agent import agent_binary
-from helpers.machine.console import clean, find_complaint, find_panic, last_lines
+from helpers.machine.console import clean, excerpt, find_complaint, find_panic, last_lines
 from helpers.machine.image import check_bzimage
 from helpers.machine.initramfs import initramfs
 from helpers.machine.modules import Selection, State, virtio_port
@@ -223,7 +223,7 @@ class QemuMachine:
         why = panic or reason
         if panic and reason:
             why = f"{reason}; {panic}"
-        last = last_lines(self._tail())
+        last = excerpt(self._tail())
         self.close()
         where = f"; console {self._console_log}" if self._console_log else ""
         return MachineLost("boot", f"{self.kernel.id} did not boot: {why}{where}", last)
@@ -264,7 +264,7 @@ class QemuMachine:
         text = self._tail()
         panic = find_panic(text)
         kind, reason = ("crash", panic) if panic else ("eof", ending)
-        return MachineLost(kind, reason, last_lines(text))
+        return MachineLost(kind, reason, excerpt(text))
 
     def _tail(self) -> str:
         return self.console(max(0, self.console_size() - _TAIL))

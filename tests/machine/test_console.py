@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.machine.console import clean, find_panic, last_lines
+from helpers.machine.console import clean, excerpt, find_complaint, find_panic, last_lines
 
 SYSRQ = """\
 [    2.512350] sysrq: Trigger a crash\r
@@ -75,3 +75,20 @@ def test_clean_leaves_no_control(text):
 )
 def test_last_lines(text, count, lines):
     assert last_lines(text, count) == lines
+
+
+def test_excerpt_keeps_the_fatal_line():
+    trace = "\n".join(f"trace {n}" for n in range(100))
+    assert excerpt("a\nb\nc", 2) == "b\nc"
+    assert excerpt(f"boot\n{INIT}x\ny", 2).splitlines() == [INIT.strip(), "x", "y"]
+    assert excerpt(f"boot\n{INIT}{trace}", 2).splitlines() == [
+        *(INIT.strip(), "trace 0", "[97 lines left out]", "trace 98", "trace 99")
+    ]
+    assert excerpt(f"before\n{INIT}", 5).splitlines() == ["before", INIT.strip()]
+    assert excerpt("") == ""
+
+
+def test_find_complaint():
+    text = "[    1.0] agent: cannot load /modules/00-x.ko\r\n[ 1.1] agent: no channel\r\nbye"
+    assert find_complaint(text) == "agent: no channel"
+    assert find_complaint("secret agent: 7") is None
