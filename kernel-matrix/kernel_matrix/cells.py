@@ -167,7 +167,7 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
         return "pytest was interrupted", Status.HARNESS
     if exit_status not in (None, PytestExit.OK, PytestExit.FAILED):
         return f"pytest ended with status {exit_status}: {last_words(log)}", Status.HARNESS
-    if journal.finish is None:
+    if journal.finish is None or journal.running:
         where = f" in {next(iter(journal.running))}" if journal.running else ""
         return f"the run was cut off{where}", Status.HARNESS
     if not journal.cases:

@@ -230,23 +230,21 @@ def _run(
     signal.signal(signal.SIGTERM, terminate)
     interrupted = False
     with display:
-        threads = planned.execute()
+        planned.execute()
         give_up = float("inf")
-        while any(thread.is_alive() for thread in threads) and time.monotonic() < give_up:
+        over = False
+        while not over and time.monotonic() < give_up:
             try:
+                # Not Thread.join: interrupted, it takes the thread for ended.
+                over = planned.over.wait(runner.TICK)
                 display.refresh()
-                next(t for t in [*threads[1:], threads[0]] if t.is_alive()).join(runner.TICK)
-            except StopIteration:
-                break
             except KeyboardInterrupt:
-                if options.interactive and not interrupted:
-                    # The debugger had it first; pytest ends in its own way.
-                    interrupted = True
-                    continue
-                if interrupted and not options.interactive:
+                if interrupted:
                     break
                 interrupted = True
-                planned.stop()
+                if not options.interactive:
+                    planned.stop()
+                # With a debugger pytest got it as well, and ends in its own way.
                 give_up = time.monotonic() + runner.STOP_SECONDS
     summaries = [cell.summary or runner.unfinished(cell) for cell in planned.cells]
     status = _print_report(summaries, directory)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from kernel_matrix.journal import Case
-from kernel_matrix.table import progress_bar
+from kernel_matrix.table import BAR, progress_bar
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -134,11 +134,13 @@ def draw(cells: Sequence["Cell"]) -> "Table":
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("kernel", no_wrap=True)
-    table.add_column("phase", no_wrap=True)
-    table.add_column("", no_wrap=True)
+    # Of a narrow terminal the note gets what is left.
+    longest = max((len(cell.entry.id) for cell in cells), default=0)
+    table.add_column("kernel", no_wrap=True, min_width=min(longest, 30))
+    table.add_column("phase", no_wrap=True, min_width=8)
+    table.add_column("", no_wrap=True, min_width=BAR)
     for name in ("pass", "fail", "skip", "crash", "error"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
     for cell in list(cells):
         counts = cell.counts
@@ -155,7 +157,10 @@ def draw(cells: Sequence["Cell"]) -> "Table":
             for number, style in zip(numbers, styles, strict=True)
         ]
         bar = progress_bar(sum(counts.values()), cell.total) if cell.total else ""
-        note = cell.note.replace("[", r"\[")
+        # Of a case its name is enough, the folders are the same all the time.
+        note = (cell.note.rpartition("/")[2] if cell.phase == "run" else cell.note).replace(
+            "[", r"\["
+        )
         table.add_row(cell.entry.id, cell.phase, bar, *shown, note)
     return table
 

@@ -137,6 +137,7 @@ class Run:
         jobs: how many at a time.
         watch: who is told.
         idle_seconds: see IDLE_SECONDS.
+        over: set when every cell has its summary.
     """
 
     directory: Path
@@ -145,8 +146,9 @@ class Run:
     jobs: int
     watch: Watch
     idle_seconds: float = IDLE_SECONDS
+    over: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
-    _file: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def planned(
@@ -162,23 +164,13 @@ class Run:
         """End it soon; what is running is told to report what it has."""
         self._stop.set()
 
-    def execute(self) -> list[threading.Thread]:
-        """Start it.
-
-        Returns:
-            the threads; when they have ended, every cell has its summary.
-        """
+    def execute(self) -> None:
+        """Start it and return; see over."""
         self._write()
         ready: queue.Queue[Cell | None] = queue.Queue()
-        workers = [
-            threading.Thread(target=self._work, args=(ready,), daemon=True)
-            for _ in range(self.jobs)
-        ]
-        resolver = threading.Thread(target=self._resolve_all, args=(ready,), daemon=True)
-        threads = [resolver, *workers]
-        for thread in threads:
-            thread.start()
-        return threads
+        threading.Thread(target=self._resolve_all, args=(ready,), daemon=True).start()
+        for _ in range(self.jobs):
+            threading.Thread(target=self._work, args=(ready,), daemon=True).start()
 
     def _resolve_all(self, ready: "queue.Queue[Cell | None]") -> None:
         for cell in self.cells:
@@ -304,25 +296,27 @@ class Run:
         cell.counts = Counter(summary.counts)
         self._write()
         self._phase(cell, "failed" if summary.problem else "done", summary.problem)
+        if all(each.summary is not None for each in self.cells):
+            self.over.set()
 
     def _write(self) -> None:
         """run.json: what the journals alone do not tell, for reports made later."""
-        data = {
-            "schema": _SCHEMA,
-            "cells": [
-                {
-                    "id": cell.entry.id,
-                    "selector": cell.entry.selector,
-                    "directory": cell.directory.name,
-                    "over": cell.summary is not None,
-                    "seconds": cell.summary.seconds if cell.summary else None,
-                    "problem": cell.summary.problem if cell.summary else "",
-                    "blame": int(cell.summary.blame) if cell.summary else 0,
-                }
-                for cell in self.cells
-            ],
-        }
-        with self._file:
+        with self._lock:
+            data = {
+                "schema": _SCHEMA,
+                "cells": [
+                    {
+                        "id": cell.entry.id,
+                        "selector": cell.entry.selector,
+                        "directory": cell.directory.name,
+                        "over": cell.summary is not None,
+                        "seconds": cell.summary.seconds if cell.summary else None,
+                        "problem": cell.summary.problem if cell.summary else "",
+                        "blame": int(cell.summary.blame) if cell.summary else 0,
+                    }
+                    for cell in self.cells
+                ],
+            }
             partial = self.directory / ".run.json"
             partial.write_text(json.dumps(data, indent=1) + "\n")
             partial.rename(self.directory / "run.json")

@@ -1,6 +1,5 @@
 """The table and the list that end a run, as plain text."""
 
-import shutil
 from collections.abc import Callable, Sequence
 
 from kernel_matrix.cells import Summary
@@ -89,12 +88,11 @@ def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = M
     return "\n".join(lines)
 
 
-def progress_bar(done: int, total: int, width: int = 20) -> str:
+BAR = 12
+"""Characters of a bar."""
+
+
+def progress_bar(done: int, total: int, width: int = BAR) -> str:
     """How far a cell is; as wide while nothing is known."""
     filled = width * done // total if total else 0
     return "█" * filled + "·" * (width - filled)
-
-
-def terminal_width() -> int:
-    """Columns of the terminal, 80 where there is none."""
-    return shutil.get_terminal_size().columns

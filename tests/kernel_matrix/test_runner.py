@@ -64,15 +64,14 @@ def start(tmp_path, monkeypatch):
     return make
 
 
-def finish(threads):
-    for thread in threads:
-        thread.join(30)
-        assert not thread.is_alive()
+def finish(run):
+    assert run.over.wait(30)
 
 
 def test_cells_end_with_a_summary(start, tmp_path):
     run = start("work", "die")
-    finish(run.execute())
+    run.execute()
+    finish(run)
     good, dead = (cell.summary for cell in run.cells)
     assert (good.counts["pass"], good.counts["fail"], good.problem) == (1, 1, "")
     assert good.boot_seconds == 0.5
@@ -85,7 +84,8 @@ def test_cells_end_with_a_summary(start, tmp_path):
 
 def test_a_kernel_that_is_not_there_does_not_stop_the_others(start):
     run = start("work", selectors=["path:/nonexistent", "local"])
-    finish(run.execute())
+    run.execute()
+    finish(run)
     missing, good = (cell.summary for cell in run.cells)
     assert "no such file" in missing.problem
     assert good.problem == ""
@@ -94,7 +94,8 @@ def test_a_kernel_that_is_not_there_does_not_stop_the_others(start):
 @pytest.mark.parametrize("deed", ["hang", "deaf"])
 def test_a_cell_in_which_nothing_happens_is_ended(start, deed):
     run = start(deed, idle=0.3)
-    finish(run.execute())
+    run.execute()
+    finish(run)
     summary = run.cells[0].summary
     assert summary.problem.startswith("nothing happened for")
     assert "running: b" in summary.problem
@@ -103,13 +104,13 @@ def test_a_cell_in_which_nothing_happens_is_ended(start, deed):
 
 def test_interrupted(start, tmp_path):
     run = start("hang", "work")
-    threads = run.execute()
+    run.execute()
     log = tmp_path / "k0" / "pytest.log"
     deadline = time.monotonic() + 20
     while not (log.exists() and log.read_text()) and time.monotonic() < deadline:
-        threads[1].join(0.02)
+        run.over.wait(0.02)
     run.stop()
-    finish(threads)
+    finish(run)
     assert run.cells[0].summary.problem == "interrupted"
     assert run.cells[0].summary.counts["pass"] == 1
     assert run.cells[1].summary.problem == "not started: interrupted"
@@ -117,7 +118,8 @@ def test_interrupted(start, tmp_path):
 
 def test_report_of_a_run_whose_runner_was_killed(start, tmp_path):
     run = start("work", "work")
-    finish(run.execute())
+    run.execute()
+    finish(run)
     # As SIGKILL leaves it: no summary, and a journal that stops in the middle of a line.
     data = json.loads((tmp_path / "run.json").read_text())
     for cell in data["cells"]:

@@ -108,7 +108,7 @@ def test_screen_shows_brackets_as_they_are():
     console.print(draw([cell]))
     text = console.file.getvalue()
     assert "test_a[red]" in text
-    assert "█" * 10 + "·" * 10 in text
+    assert "█" * 6 + "·" * 6 in text
 
 
 def test_figures():
