@@ -8,7 +8,7 @@ from typing import Any
 from helpers import abi, binding, wire
 from helpers.abi import constants as c
 from helpers.errors import ProtocolError, SetupError
-from helpers.memory import Addresses, Memory, Piece
+from helpers.memory import Addresses, Memory, Piece, joined
 from helpers.outcome import Result, errno_name, from_register
 from helpers.session import Hang, Pending, Session, Task, TaskState
 from helpers.wire import Abi, Frame, Kind, Note, Reader, varint
@@ -255,7 +255,7 @@ class Child:
         """Ask for compare() without waiting; what it gives waits and judges."""
         self.session.settle()
         checks = []
-        for piece in filter(lambda piece: piece.length, pieces):
+        for piece in joined(pieces):
             checks.append((address, piece, self._match(address, piece)))
             address += piece.length
 

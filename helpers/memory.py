@@ -43,6 +43,12 @@ class Piece:
     seed: int | None
     start: int = 0
 
+    def continues_as(self, other: "Piece") -> bool:
+        """Whether the two together are one piece of the same pattern."""
+        if self.seed is None:
+            return other.seed is None
+        return (other.seed, other.start) == (self.seed, self.start + self.length)
+
     def bytes(self) -> bytes:
         """The content itself."""
         return (
@@ -139,6 +145,18 @@ def cut(pieces: Sequence[Piece], start: int, length: int) -> list[Piece]:
         if kept:
             found.append(Piece(kept, piece.seed, piece.start + skipped))
         start, length = start - skipped, length - kept
+    return found
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same content in as few pieces as possible, none of them empty."""
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else None
+        if last is not None and last.continues_as(piece):
+            found[-1] = Piece(last.length + piece.length, last.seed, last.start)
+        elif piece.length:
+            found.append(piece)
     return found
 
 
