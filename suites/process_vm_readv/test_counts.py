@@ -1,0 +1,110 @@
+"""process_vm_readv: how many segments a vector may have."""
+
+from errno import EINVAL
+
+from fixtures.cases import clause, needs, table
+from fixtures.vectors import readv, scattered
+from helpers.abi.constants import UIO_MAXIOV
+from helpers.memory import cut, spans, unchanged
+from helpers.outcome import Err, Ok
+
+pytestmark = [needs("process_vm_readv", "foreign-memory")]
+
+WRAPPED = 1 << 32
+#: Counts that are too large whether the kernel looks at 32 bits or at 64.
+TOO_LARGE = (
+    ("iov-max-plus-1", UIO_MAXIOV + 1),
+    ("int-max", (1 << 31) - 1),
+    ("int-min", 1 << 31),
+    ("uint-max", (1 << 32) - 1),
+    ("ulong-max", (1 << 64) - 1),
+)
+
+
+@clause("process_vm_readv:errors:einval-liovcnt")
+@table("count", *TOO_LARGE, ("two-to-32-and-iov-max-plus-1", WRAPPED + UIO_MAXIOV + 1))
+def test_local_count_above_iov_max_is_einval(caller, target, local, remote, count):
+    vector = list(spans(local, 1, UIO_MAXIOV + 1))
+    assert caller.process_vm_readv(target.pid, vector, count, [remote], 1, 0) == Err(EINVAL)
+    unchanged(local, remote)
+
+
+@clause("process_vm_readv:errors:einval-riovcnt")
+@table(
+    "count",
+    *TOO_LARGE,
+    ("two-to-32", WRAPPED),
+    ("two-to-32-and-1", WRAPPED + 1),
+    ("two-to-32-and-iov-max", WRAPPED + UIO_MAXIOV),
+    ("two-to-63", 1 << 63),
+)
+def test_remote_count_above_iov_max_is_einval(caller, target, local, remote, count):
+    vector = list(spans(remote, 1, UIO_MAXIOV + 1))
+    assert caller.process_vm_readv(target.pid, [local], 1, vector, count, 0) == Err(EINVAL)
+    unchanged(local, remote)
+
+
+@clause("process_vm_readv:counts:liovcnt-32-bit")
+@table(
+    "count, acts_as",
+    ("two-to-32", WRAPPED, 0),
+    ("two-to-32-and-1", WRAPPED + 1, 1),
+    ("two-to-32-and-iov-max", WRAPPED + UIO_MAXIOV, UIO_MAXIOV),
+    ("upper-half-and-2", 0xFFFF_FFFF_0000_0002, 2),
+)
+def test_local_count_is_taken_modulo_two_to_32(caller, target, local, remote, count, acts_as):
+    vector = list(spans(local, 1, UIO_MAXIOV + 1))
+    assert caller.process_vm_readv(target.pid, vector, count, [remote], 1, 0) == Ok(acts_as)
+    local.received(vector[:acts_as], [remote.piece(remote[:acts_as])])
+
+
+@clause("process_vm_readv:counts:empty-segments-count")
+@table("side", ("local", "local"), ("remote", "remote"))
+def test_empty_segments_count_too(caller, target, local, remote, side):
+    vectors = {"local": [local], "remote": [remote]}
+    vectors[side] += [vectors[side][0][:0]] * UIO_MAXIOV
+    assert readv(caller, target.pid, **vectors) == Err(EINVAL)
+    unchanged(local, remote)
+
+
+@clause("process_vm_readv:counts:before-array")
+@table("side", ("local", "local"), ("remote", "remote"))
+def test_count_is_judged_before_the_array_is_read(caller, local, side):
+    good, bad = ([local], 1), (None, UIO_MAXIOV + 1)
+    first, second = (bad, good) if side == "local" else (good, bad)
+    assert caller.process_vm_readv(caller.pid, *first, *second, 0) == Err(EINVAL)
+    unchanged(local)
+
+
+# The kernel has room for eight segments on its stack and allocates for more (UIO_FASTIOV).
+@clause("process_vm_readv:counts:iov-max")
+@table("locals_, remotes", 
+    ("1-from-8", 1, 8), ("8-from-1", 8, 1), ("8-from-8", 8, 8), ("8-from-9", 8, 9),
+    ("9-from-8", 9, 8), ("9-from-9", 9, 9), ("1-from-iov-max", 1, UIO_MAXIOV),
+    ("iov-max-from-1", UIO_MAXIOV, 1), ("iov-max-from-iov-max", UIO_MAXIOV, UIO_MAXIOV),
+)  # fmt: skip
+def test_up_to_iov_max_segments_are_transferred(caller, target, local, remote, locals_, remotes):
+    # as many bytes on both sides, in unequal portions where the counts differ
+    total = max(locals_, remotes) if locals_ != remotes else 3 * locals_
+    into = list(spans(local[11:], total // locals_, locals_ - 1))
+    into.append(local[11 + (locals_ - 1) * (total // locals_) : 11 + total])
+    source = list(spans(remote[5:], total // remotes, remotes - 1))
+    source.append(remote[5 + (remotes - 1) * (total // remotes) : 5 + total])
+    assert readv(caller, target.pid, into, source) == Ok(total)
+    local.received(into, remote.pieces(remote[5 : 5 + total]))
+
+
+@clause("process_vm_readv:transfer:array-order")
+@clause("process_vm_readv:counts:iov-max")
+def test_iov_max_segments_are_read_in_array_order(caller, target, local, remote):
+    backwards = list(spans(remote, 3, UIO_MAXIOV))[::-1]
+    assert readv(caller, target.pid, [local], backwards) == Ok(3 * UIO_MAXIOV)
+    content = b"".join(piece.bytes() for piece in remote.pieces(*backwards))
+    assert local.read()[: len(content)] == content
+
+
+@clause("process_vm_readv:transfer:array-order")
+def test_scattered_segments_on_both_sides_meet_in_array_order(caller, target, local, remote):
+    into, source = scattered(local, [4] * 21), scattered(remote, [7] * 12)
+    assert readv(caller, target.pid, into, source) == Ok(84)
+    local.received(into, cut(remote.pieces(*source), 0, 84))
