@@ -175,12 +175,17 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
     return "", Status.CLEAN
 
 
+_ERROR = re.compile(r"(?i)(?:^|.*[\s:])(?:usage)?error: *(?!usage:)(?P<text>.+)")
+_EXIT = re.compile(r"!* *[\w.]*\bExit: (?P<text>.+?)[ !]*")
+
+
 def last_words(log: str) -> str:
     """The line of a log that says most: the last one that is called an error, or the last."""
     lines = [line.strip() for line in log.splitlines() if line.strip(" =_-")]
-    errors = [line for line in lines if re.match(r"(?i)(?:\w+: )?(error|usageerror|exit)\b", line)]
+    errors = [match["text"] for line in lines if (match := _ERROR.fullmatch(line))]
     line = (errors or lines or ["it said nothing"])[-1]
-    return re.sub(r"^(?:(?i:error): )+", "", line)
+    exit_line = _EXIT.fullmatch(line)
+    return exit_line["text"] if exit_line else line
 
 
 def status(summaries: Sequence[Summary]) -> Status:

@@ -138,6 +138,27 @@ def test_judgement_of_a_cell(read, exit_status, killed, log, problem, blame):
     assert cells.judge(read, exit_status, killed, log) == (problem, blame)
 
 
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", "it said nothing"),
+        ("a\n=====\n\n", "a"),
+        (
+            "ERROR: usage: python -m pytest [options]\n"
+            "python -m pytest: error: unrecognized arguments: --nix\n  inifile: x\n",
+            "unrecognized arguments: --nix",
+        ),
+        ("ERROR: Exit: cannot boot x: it is empty\n", "cannot boot x: it is empty"),
+        ("Exit: cannot boot x\n", "cannot boot x"),
+        ("!!!!! _pytest.outcomes.Exit: no QEMU !!!!!\n", "no QEMU"),
+        ("UsageError: no\n", "no"),
+        ("an error occurred\n", "an error occurred"),
+    ],
+)
+def test_last_words(log, words):
+    assert cells.last_words(log) == words
+
+
 def summary(blame=Status.CLEAN, **counts):
     return Summary("k", counts=Counter(counts), blame=blame)
 
