@@ -115,7 +115,7 @@ def test_the_i386_entry_has_no_place_for_a_64_bit_address() -> None:
         ("getpid", (), "getpid()"),
         ("read", (3, Span(0x1000, 5), 5), "read(3, 0x1000, 5)"),
         ("write", (3, b"a\0b", 3), 'write(3, "a\\0b", 3)'),
-        ("openat", (-100, "/x", 0x80000, 0), 'openat(-100, "/x", O_CLOEXEC, 0)'),
+        ("openat", (-100, "/x", 0x80000, 0), 'openat(AT_FDCWD, "/x", O_CLOEXEC, 0)'),
         (
             "vmsplice", (4, [(16, 1)], 1, SPLICE_F_NONBLOCK | 0x100),
             "vmsplice(4, [{iov_base=0x10, iov_len=1}], 1, SPLICE_F_NONBLOCK|0x100)",
