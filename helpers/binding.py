@@ -189,11 +189,12 @@ def _iovecs(prototype: Prototype, param: Param, segments: Sequence[Any], entry: 
     low, high = (-(1 << 31), 0xFFFFFFFF) if width == 4 else (_REGISTER_LOW, _REGISTER_HIGH)
     pairs = []
     for segment in segments:
-        if isinstance(segment, Span):
-            base, length = segment.address, segment.length
-        elif isinstance(segment, tuple) and len(segment) == 2:
+        # not isinstance(segment, Span): a thousand of those take longer than the call
+        base = getattr(segment, "address", None)
+        length = getattr(segment, "length", None)
+        if isinstance(segment, tuple) and len(segment) == 2:
             base, length = segment[0] or 0, segment[1]
-        else:
+        if not isinstance(base, int) or not isinstance(length, int):
             raise _type_error(prototype, param, segment, "segments: spans or (address, length)")
         if not low <= base <= high or not low <= length <= high:
             raise OverflowError(
