@@ -4,6 +4,7 @@
 import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,11 +17,11 @@ VARIANTS = {"agent": "", "agent-sanitized": "SANITIZE=1"}
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    out = tmp_path_factory.mktemp("agent")
-    # Other users run the program too (see test_roles).
-    for path in (out, *out.parents[:2]):
-        path.chmod(0o755)
+def built() -> Iterator[Callable[[str], Path]]:
+    # Not under pytest's own directory: other users run the program too.
+    directory = tempfile.TemporaryDirectory(prefix="agent-")
+    out = Path(directory.name)
+    out.chmod(0o755)
 
     def build(name: str) -> Path:
         if not (out / name).exists():
@@ -29,7 +30,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         return out / name
 
-    return build
+    yield build
+    directory.cleanup()
 
 
 @pytest.fixture(params=list(VARIANTS))

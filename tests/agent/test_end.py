@@ -3,14 +3,17 @@
 
 import os
 import pwd
+import resource
 import signal
+import socket
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from .conftest import Starter
-from .peer import Agent, K, arg_in, out, varint
+from .peer import Agent, K, arg_in, frame, out, varint
 
 CHLD = int(signal.SIGCHLD)
 READ, PIPE, PAUSE, GETPID, PRCTL = 0, 22, 34, 39, 157
@@ -71,16 +74,12 @@ def test_ping(agent: Agent, body: bytes) -> None:
 
 
 def test_many_requests_in_one_write(agent: Agent) -> None:
-    from .peer import frame
-
     agent.sock.setblocking(True)
     agent.sock.sendall(b"".join(frame("PING", 0, n, bytes(50)) for n in range(1, 3001)))
     assert [agent.next().seq for _ in range(3000)] == list(range(1, 3001))
 
 
 def test_frames_in_pieces(agent: Agent) -> None:
-    from .peer import frame
-
     for byte in frame("PING", 0, 77, b"slow" * 50):
         agent.sock.sendall(bytes([byte]))
     assert agent.expect("PONG", 0, 77).body == b"slow" * 50
@@ -190,18 +189,17 @@ def test_killed_agent_takes_its_children_along(agent: Agent) -> None:
 
 def test_agent_dies_with_its_starter(binary: Path) -> None:
     """Even if somebody else still holds the channel open."""
-    import socket
-
     ours, theirs = socket.socketpair()
+    pid_read, pid_write = os.pipe()
     starter = os.fork()
     if not starter:
         theirs.set_inheritable(True)
         if agent_pid := os.fork():
-            ours.send(b"%d\n" % agent_pid)
+            os.write(pid_write, b"%d" % agent_pid)
             signal.pause()
         os.execv(binary, ["agent", "local", str(theirs.fileno())])
     try:
-        agent_pid = int(theirs.recv(20))
+        agent_pid = int(os.read(pid_read, 20))
         agent = Agent(ours)
         agent.hello()
         child = agent.spawn(1).pid
@@ -211,6 +209,8 @@ def test_agent_dies_with_its_starter(binary: Path) -> None:
     wait_gone([agent_pid, child])
     theirs.close()
     ours.close()
+    os.close(pid_read)
+    os.close(pid_write)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="privilege: root")
@@ -226,16 +226,12 @@ def test_ordinary_user(start: Starter) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["local"], ["child", "1"], ["what", "1"]])
 def test_usage(binary: Path, arguments: list[str]) -> None:
-    import subprocess
-
     done = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: agent local FD")
 
 
 def test_low_limit_of_descriptors(start: Starter) -> None:
-    import resource
-
     def lower() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 

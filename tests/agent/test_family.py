@@ -5,10 +5,11 @@ import errno
 import os
 import signal
 import struct
+from pathlib import Path
 
 import pytest
 
-from .peer import Agent, K, arg_in, blob, calls_body, out, varint
+from .peer import Agent, K, Returned, arg_in, blob, calls_body, frame, out, varint
 
 CHLD = int(signal.SIGCHLD)
 VM, FS, FILES, SIGHAND, VFORK, PARENT = 0x100, 0x200, 0x400, 0x800, 0x4000, 0x8000
@@ -131,7 +132,7 @@ def test_pid_namespace(agent: Agent) -> None:
     assert (inner.own_pid, inner.pid > 2) == (2, True)
     thread = agent.spawn(3, A_THREAD, by=2)
     assert (thread.own_tid, thread.pid > inner.pid) == (3, True)
-    assert agent.state(3)[0] == "S"
+    assert agent.state(3)[0] in ("R", "S")  # it exists under that number
     # the namespace ends with its first process
     agent.quit(1, 0)
     assert agent.exited(1) == (EXIT, 0)
@@ -172,8 +173,8 @@ def test_clone_that_fails(agent: Agent, flags: int, number: int) -> None:
     agent.spawn(1)
     for _ in range(300):  # more often than there are descriptors to lose
         assert agent.spawn_only(2, flags | CHLD, by=1) == -number
-    fds = os.listdir(f"/proc/{agent.process.pid}/fd")  # type: ignore[union-attr]
-    assert len(fds) < 12
+    assert agent.process
+    assert len(list(Path(f"/proc/{agent.process.pid}/fd").iterdir())) < 12
     assert agent.call(1, PIPE, out(8)).outs == [struct.pack("<2i", 3, 4)]
     agent.spawn(2)
 
@@ -201,15 +202,14 @@ def test_all_ids_at_once(agent: Agent) -> None:
 
 def test_request_for_nobody(agent: Agent) -> None:
     assert agent.error(agent.send("PEEK", 7, varint(0) * 2))[0] == errno.ESRCH
-    assert agent.error(agent.send("SPAWN", 7, varint(8) + varint(CHLD) + varint(0)))[0] == errno.ESRCH
+    body = varint(8) + varint(CHLD) + varint(0)
+    assert agent.error(agent.send("SPAWN", 7, body))[0] == errno.ESRCH
     assert agent.error(agent.send("REAP", 0, varint(7)))[0] == errno.ESRCH
     assert agent.state(7) == ("", "", "", 0)
 
 
 def test_requests_before_the_child_exists(agent: Agent) -> None:
     """Everything goes out in one write; the answers come as if it had been asked for singly."""
-    from .peer import Returned, frame
-
     body = [varint(n) + varint(CHLD) + varint(0) for n in (1, 2)]
     agent.sock.sendall(
         frame("SPAWN", 0, 1, body[0])

@@ -78,7 +78,9 @@ def test_child_cannot_read_a_body(agent: Agent, kind: str, body: bytes) -> None:
     assert agent.call(1, 39).value > 0
 
 
-@pytest.mark.parametrize("message", [b"", b"\xff" * 40, b"\x02\x01\x01", b"\x06\x01\x00", b"\x17\1\1"])
+@pytest.mark.parametrize(
+    "message", [b"", b"\xff" * 40, b"\x02\x01\x01", b"\x06\x01\x00", b"\x17\1\1"]
+)
 def test_damaged_child_is_killed(agent: Agent, message: bytes) -> None:
     """What a test writes to the channel's descriptor may be anything."""
     channel = agent.spawn(1).fd
@@ -116,10 +118,12 @@ def random_frame(rng: random.Random) -> bytes:
         lambda: b"\0" + varint(number([0, 1, 2, 3, 5, 8, 900, 901])),
     ]
     # close, poll, getpid, dup, pipe, sched_yield, getppid: harmless with any arguments
-    calls = [(number([3, 7, 39, 32, 22, 24, 110]), *[number(argument)() for _ in range(number(range(4)))])]
+    arguments = [number(argument)() for _ in range(number(range(4)))]
+    calls = [(number([3, 7, 39, 32, 22, 24, 110]), *arguments)]
     bodies = {
         "PING": lambda: rng.randbytes(number([0, 3, 600])),
-        "SPAWN": lambda: varint(number([1, 2, 3, 4])) + varint(number([17, 0x111, 0x10F00, 0x8011, 0x411]))
+        "SPAWN": lambda: varint(number([1, 2, 3, 4]))
+        + varint(number([17, 0x111, 0x10F00, 0x8011, 0x411]))
         + varint(number([0, 1])),
         "CALL": lambda: calls_body(calls * number([1, 2, 10]), number([0, 0, 1])),
         "PEEK": lambda: varint(big) + varint(number([0, 8, 70000])),
