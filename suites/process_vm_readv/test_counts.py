@@ -14,9 +14,7 @@ WRAPPED = 1 << 32
 #: Counts that are too large whether the kernel looks at 32 bits or at 64.
 TOO_LARGE = (
     ("iov-max-plus-1", UIO_MAXIOV + 1),
-    ("int-max", (1 << 31) - 1),
     ("int-min", 1 << 31),
-    ("uint-max", (1 << 32) - 1),
     ("ulong-max", (1 << 64) - 1),
 )
 
@@ -35,8 +33,6 @@ def test_local_count_above_iov_max_is_einval(caller, target, local, remote, coun
     *TOO_LARGE,
     ("two-to-32", WRAPPED),
     ("two-to-32-and-1", WRAPPED + 1),
-    ("two-to-32-and-iov-max", WRAPPED + UIO_MAXIOV),
-    ("two-to-63", 1 << 63),
 )
 def test_remote_count_above_iov_max_is_einval(caller, target, local, remote, count):
     vector = list(spans(remote, 1, UIO_MAXIOV + 1))
@@ -50,7 +46,6 @@ def test_remote_count_above_iov_max_is_einval(caller, target, local, remote, cou
     ("two-to-32", WRAPPED, 0),
     ("two-to-32-and-1", WRAPPED + 1, 1),
     ("two-to-32-and-iov-max", WRAPPED + UIO_MAXIOV, UIO_MAXIOV),
-    ("upper-half-and-2", 0xFFFF_FFFF_0000_0002, 2),
 )
 def test_local_count_is_taken_modulo_two_to_32(caller, target, local, remote, count, acts_as):
     vector = list(spans(local, 1, UIO_MAXIOV + 1))
@@ -76,22 +71,29 @@ def test_count_is_judged_before_the_array_is_read(caller, local, side):
     unchanged(local)
 
 
+def divided(whole, count):
+    """That many segments one after another, as long as each other but for the last."""
+    size = whole.length // count
+    return [*spans(whole, size, count - 1), whole[size * (count - 1) :]]
+
+
 # The kernel has room for eight segments on its stack and allocates for more (UIO_FASTIOV).
 @clause("process_vm_readv:counts:iov-max")
-@table("locals_, remotes", 
-    ("1-from-8", 1, 8), ("8-from-1", 8, 1), ("8-from-8", 8, 8), ("8-from-9", 8, 9),
-    ("9-from-8", 9, 8), ("9-from-9", 9, 9), ("1-from-iov-max", 1, UIO_MAXIOV),
-    ("iov-max-from-1", UIO_MAXIOV, 1), ("iov-max-from-iov-max", UIO_MAXIOV, UIO_MAXIOV),
-)  # fmt: skip
+@table(
+    "locals_, remotes",
+    ("8-from-8", 8, 8),
+    ("8-from-9", 8, 9),
+    ("9-from-8", 9, 8),
+    ("9-from-9", 9, 9),
+    ("1-from-iov-max", 1, UIO_MAXIOV),
+    ("iov-max-from-1", UIO_MAXIOV, 1),
+    ("iov-max-from-iov-max", UIO_MAXIOV, UIO_MAXIOV),
+)
 def test_up_to_iov_max_segments_are_transferred(caller, target, local, remote, locals_, remotes):
-    # as many bytes on both sides, in unequal portions where the counts differ
-    total = max(locals_, remotes) if locals_ != remotes else 3 * locals_
-    into = list(spans(local[11:], total // locals_, locals_ - 1))
-    into.append(local[11 + (locals_ - 1) * (total // locals_) : 11 + total])
-    source = list(spans(remote[5:], total // remotes, remotes - 1))
-    source.append(remote[5 + (remotes - 1) * (total // remotes) : 5 + total])
+    total = 3 * max(locals_, remotes)
+    into, source = divided(local[11 : 11 + total], locals_), divided(remote[5 : 5 + total], remotes)
     assert readv(caller, target.pid, into, source) == Ok(total)
-    local.received(into, remote.pieces(remote[5 : 5 + total]))
+    local.received(into, remote.pieces(*source))
 
 
 @clause("process_vm_readv:transfer:array-order")
@@ -99,8 +101,9 @@ def test_up_to_iov_max_segments_are_transferred(caller, target, local, remote, l
 def test_iov_max_segments_are_read_in_array_order(caller, target, local, remote):
     backwards = list(spans(remote, 3, UIO_MAXIOV))[::-1]
     assert readv(caller, target.pid, [local], backwards) == Ok(3 * UIO_MAXIOV)
-    content = b"".join(piece.bytes() for piece in remote.pieces(*backwards))
-    assert local.read()[: len(content)] == content
+    arrived = b"".join(piece.bytes() for piece in remote.pieces(*backwards))
+    rest = local.piece(local[len(arrived) :]).bytes()
+    assert local.read() == arrived + rest
 
 
 @clause("process_vm_readv:transfer:array-order")

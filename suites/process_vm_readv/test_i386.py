@@ -22,9 +22,7 @@ def readv32(caller, pid, local, remote, flags=0):
 @clause("process_vm_readv:i386:segments")
 @table(
     "into, source",
-    ("one-to-one", [9], [9]),
     ("split", [2, 3, 4], [9]),
-    ("gathered", [9], [2, 3, 4]),
     ("empty-ones", [0, 3, 0, 2], [5, 0]),
     ("nine", [3] * 9, [9] * 3),
 )
@@ -45,11 +43,9 @@ def test_iov_max_segments_of_32_bit_words_are_transferred(caller, target, local,
 @clause("process_vm_readv:i386:negative-length")
 @table(
     "side, position, length",
-    ("local-int-min", "local", 0, INT_MIN),
     ("local-minus-1", "local", 0, -1),
     ("local-last", "local", 1, INT_MIN),
     ("remote-int-min", "remote", 0, INT_MIN),
-    ("remote-minus-1", "remote", 0, -1),
     ("remote-last", "remote", 1, INT_MIN),
 )
 def test_length_that_is_negative_in_32_bits_is_einval(
@@ -74,7 +70,6 @@ def test_greatest_32_bit_length_is_accepted(caller, target, local, remote):
     ("flags", 1, 1, INT_MIN, None, Err(EINVAL)),
     ("local-count", UIO_MAXIOV + 1, 1, 0, None, Err(EINVAL)),
     ("remote-count", 1, UIO_MAXIOV + 1, 0, None, Err(EINVAL)),
-    ("greatest-local-count", 0xFFFF_FFFF, 1, 0, None, Err(EINVAL)),
     ("greatest-remote-count", 1, 0xFFFF_FFFF, 0, None, Err(EINVAL)),
     ("nothing-local", 0, 1, 0, -1, Ok(0)),
     ("nothing-remote", 1, 0, 0, -1, Ok(0)),

@@ -13,10 +13,7 @@ pytestmark = [needs("process_vm_readv", "foreign-memory")]
 @table(
     "pages, more, local_at, remote_at",
     ("one-byte", 0, 1, 0, 0),
-    ("one-byte-off", 0, 1, 3, 5),
     ("seven-bytes-off", 0, 7, 3, 5),
-    ("eight-bytes", 0, 8, 8, 16),
-    ("page-minus-1", 1, -1, 0, 0),
     ("page-minus-1-to-its-end", 1, -1, 1, 1),
     ("page", 1, 0, 0, 0),
     ("page-to-an-odd-place", 1, 0, 1, 0),
@@ -41,7 +38,6 @@ def test_any_length_at_any_alignment_arrives(caller, target, pages, more, local_
     ("16-pages", 16, 0, 0),
     ("16-pages-in-17", 16, 0, 9),
     ("16-pages-and-1-byte", 16, 1, 0),
-    ("17-pages", 17, 0, 0),
     ("33-pages-in-34", 33, 0, 9),
 )
 def test_more_pages_than_the_kernel_keeps_on_its_stack_arrive(
@@ -79,7 +75,6 @@ def test_more_pages_than_one_round_takes_arrive(caller, target):
     ("less-offered", 25, 10, 10),
     ("one-byte-of-room", 1, 25, 1),
     ("one-byte-offered", 25, 1, 1),
-    ("as-much", 25, 25, 25),
 )
 def test_shorter_side_ends_the_transfer(caller, target, local, remote, room, offered, moved):
     into, source = local[30 : 30 + room], remote[50 : 50 + offered]
@@ -91,7 +86,6 @@ def test_shorter_side_ends_the_transfer(caller, target, local, remote, room, off
 @clause("process_vm_readv:transfer:lengths-may-differ")
 @table(
     "into, source",
-    ("one-to-one", [9], [9]),
     ("split", [2, 3, 4], [9]),
     ("gathered", [9], [2, 3, 4]),
     ("same-portions", [5, 7, 11], [5, 7, 11]),
@@ -180,6 +174,7 @@ def test_remote_segments_may_overlap_and_go_backwards(caller, target, local, rem
 @clause("process_vm_readv:transfer:remote-untouched")
 def test_remote_memory_stays_as_it_was(caller, target, local, remote):
     assert readv(caller, target.pid, [local], [remote]) == Ok(local.length)
+    local.received([local], [remote.piece(remote)])
     remote.unchanged()
 
 

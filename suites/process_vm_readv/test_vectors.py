@@ -108,9 +108,7 @@ def test_local_address_of_the_kernel_is_efault_before_anything_moves(
     ("kernel-address-behind-the-end", KERNEL_ADDRESS, 8, 8, 8),
     ("kernel-address-reached", KERNEL_ADDRESS, 8, 16, 8),
     ("kernel-address-empty", KERNEL_ADDRESS, 0, 16, 8),
-    ("null-behind-the-end", 0, 8, 8, 8),
     ("null-reached", 0, 8, 16, 8),
-    ("null-empty", 0, 0, 16, 8),
 )
 def test_remote_address_matters_only_when_it_is_reached(
     caller, target, local, remote, base, length, room, moved
