@@ -115,6 +115,7 @@ class Memory(Span):
         self.child.compare(self.address, self._with(parts, stream))
 
     def _with(self, parts: Sequence[Span], stream: Sequence[Piece]) -> list[Piece]:
+        stream = joined(stream)
         total = sum(piece.length for piece in stream)
         placed, taken = [], 0
         for part in parts:
