@@ -50,6 +50,10 @@ class Source:
 
 PROVIDERS = {
     "debian": Source("debian", "debian:<series or version>", "a kernel package of Debian"),
+    "reference": Source(
+        "reference", "reference:<series>[+debug]", "our own process_vmsplice, built here"
+    ),
+    "tree": Source("tree", "tree:<directory>[+build]", "a kernel's output directory"),
     "path": Source("path", "path:<bzImage>", "a kernel image on this machine"),
     "local": Source("local", "local", "the running kernel"),
     "resolved": Source("resolved", "resolved:<kernel.json>", "what another command resolved"),

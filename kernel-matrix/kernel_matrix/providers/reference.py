@@ -1,0 +1,67 @@
+"""reference:<series> or reference:<series>+debug: a kernel with our own process_vmsplice.
+
+Its number is 548, or what PROCESS_VMSPLICE_NR says: the same variable tells the suites.
+"""
+
+import json
+import os
+import re
+
+from helpers.errors import UserError
+from helpers.kernel import Kernel
+from kernel_matrix import build
+from kernel_matrix.providers import Say
+
+_FORM = re.compile(r"(?P<series>\d+\.\d+)(?P<debug>\+debug)?")
+
+# What the debug kernel checks only when it is told so, and the memory that its tables take.
+_DEBUG_CMDLINE = "page_poison=1 page_owner=on kmemleak=on"
+_DEBUG_MEMORY_MB = 1024
+
+
+def recipe(rest: str) -> build.Recipe:
+    """What the part of a selector after "reference:" means.
+
+    Raises:
+        UserError: it means nothing.
+    """
+    match = _FORM.fullmatch(rest)
+    if match is None:
+        raise UserError(
+            f"reference:{rest} is not a series ({', '.join(build.available())}), "
+            "with or without +debug"
+        )
+    text = os.environ.get("PROCESS_VMSPLICE_NR", "")
+    if text and not text.isdigit():
+        raise UserError(f"PROCESS_VMSPLICE_NR={text}: expected a system call number")
+    return build.Recipe(match["series"], bool(match["debug"]), int(text or build.NUMBER))
+
+
+def check(rest: str) -> None:
+    """There must be a patch for the series."""
+    wanted = recipe(rest)
+    if wanted.series not in build.available():
+        raise UserError(
+            f"no reference kernel of {wanted.series}; there are {', '.join(build.available())}"
+        )
+    wanted.patch()
+
+
+def resolve(rest: str, say: Say) -> Kernel:
+    """Build it, unless the cache has it."""
+    wanted = recipe(rest)
+    directory = build.kernel(wanted, say)
+    data = json.loads((directory / "kernel.json").read_text())
+    return Kernel(
+        selector=f"reference:{rest}",
+        id=f"reference:{rest}",
+        release=data["release"],
+        version=data["version"],
+        image=directory / "vmlinuz",
+        config=directory / "config",
+        sha256=data["sha256"],
+        origin=f"{data['package']} {data['version']} with process_vmsplice, built here",
+        cmdline=_DEBUG_CMDLINE if wanted.debug else "",
+        memory_mb=_DEBUG_MEMORY_MB if wanted.debug else Kernel.memory_mb,
+        process_vmsplice_nr=wanted.number,
+    )
