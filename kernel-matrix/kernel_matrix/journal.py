@@ -6,6 +6,7 @@ that was collected and never started was missed.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +30,15 @@ _STOPS_EARLY = ("-x", "--exitfirst", "--maxfail", "--stepwise", "--sw", "--pdb")
 
 @dataclass(frozen=True)
 class Case:
-    """One case of a run, as its end line has it."""
+    """One case of a run, as its end line has it, and as the expectations judge it.
+
+    Attributes:
+        verdict: one of VERDICTS; "deviation" or "stale" once the expectations were asked.
+        expected: what should have been observed, as strace shows it; "" where nothing says so.
+        started: when, seconds since the epoch; 0.0 if that is not known.
+        was: the verdict before the expectations were asked, "" if they do not change it.
+        known: why it was expected to fail: reason and reference; "" if it was not.
+    """
 
     id: str
     verdict: str
@@ -42,6 +51,10 @@ class Case:
     transcript: str = ""
     console: str = ""
     longrepr: str = ""
+    expected: str = ""
+    started: float = 0.0
+    was: str = ""
+    known: str = ""
 
     @property
     def unexpected(self) -> bool:
@@ -105,6 +118,7 @@ class Journal:
                 clauses=tuple(start.get("clauses") or ()),
                 strength=start.get("strength") or "",
                 message=RUNNER_LOST,
+                started=float(start.get("time") or 0.0),
             )
         if ident in self.cases:
             return self.cases[ident]
@@ -132,6 +146,15 @@ class Journal:
     def boot_seconds(self) -> float | None:
         """How long the first machine took to boot, None if none did."""
         return float(self.boots[0].get("seconds") or 0.0) if self.boots else None
+
+
+# As fixtures/verdicts.py explains a comparison of results.
+_EXPECTED = re.compile(r"^E? *expected (?P<value>.+?)(?: \(clause .*\))?$", re.MULTILINE)
+
+
+def _expected(longrepr: str) -> str:
+    match = _EXPECTED.search(longrepr)
+    return match["value"] if match else ""
 
 
 def _take_run(journal: Journal, entry: dict[str, Any]) -> None:
@@ -168,6 +191,8 @@ def _take_end(journal: Journal, entry: dict[str, Any]) -> None:
         transcript=entry.get("transcript") or "",
         console=entry.get("console") or "",
         longrepr=entry.get("longrepr") or "",
+        expected=entry.get("expected") or _expected(entry.get("longrepr") or ""),
+        started=float(start.get("time") or 0.0),
     )
     journal.running.pop(entry["id"], None)
 
