@@ -38,6 +38,11 @@ def last_lines(text: str, count: int = 30) -> str:
     return "\n".join([line for line in lines if line][-count:] if count > 0 else [])
 
 
+def is_final(line: str) -> bool:
+    """Whether nothing can follow what find_panic() found: an oops alone may be survived."""
+    return "Kernel panic" in line or any(pattern.search(line) for pattern in _FATAL[3:])
+
+
 def excerpt(text: str, count: int = 30) -> str:
     """What a report shows of a machine's end: the last lines, and those at the first fatal one.
 

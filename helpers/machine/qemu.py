@@ -15,7 +15,7 @@ from helpers.kernel import Kernel
 from helpers.machine import lifetime
 from helpers.machine.accel import Request, choose, find_qemu
 from helpers.machine.agent import agent_binary
-from helpers.machine.console import clean, excerpt, find_complaint, find_panic, last_lines
+from helpers.machine.console import clean, excerpt, find_complaint, find_panic, is_final, last_lines
 from helpers.machine.image import check_bzimage
 from helpers.machine.initramfs import initramfs
 from helpers.machine.modules import Selection, State, virtio_port
@@ -87,6 +87,7 @@ class QemuMachine:
         self._sockets: dict[str, socket.socket] = {}
         self._console_log: Path | None = None
         self._qemu_log: Path | None = None
+        self._command_file: Path | None = None
         self._accelerator: Accelerator = "tcg"
         self._started = 0.0
         self._killed = False
@@ -115,6 +116,7 @@ class QemuMachine:
                 ours[name], theirs[name] = socket.socketpair()
             self._logdir.mkdir(parents=True, exist_ok=True)
             number, command_file = _claim(self._logdir)
+            self._command_file = command_file
             self._console_log = self._logdir / f"console-{number}.log"
             self._qemu_log = self._logdir / f"qemu-{number}.log"
             plan = replace(
@@ -209,7 +211,7 @@ class QemuMachine:
             if size != seen:
                 seen = size
                 panic = find_panic(self._tail())
-                if panic and "Kernel panic" in panic:
+                if panic and is_final(panic):
                     raise self._boot_failure(None)
             if left <= 0:
                 raise self._boot_failure(f"no hello within {limit:.0f} s ({self._accelerator})")
@@ -220,6 +222,10 @@ class QemuMachine:
         if reason is None and panic is None:
             reason = self._ending()
             panic = find_panic(self._tail())
+        if panic is None and self.console_size() == 0:
+            reason = (
+                f"{reason}, and printed nothing (enough memory? by hand: sh {self._command_file})"
+            )
         why = panic or reason
         if panic and reason:
             why = f"{reason}; {panic}"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers.machine.console import clean, excerpt, find_complaint, find_panic, last_lines
+from helpers.machine.console import clean, excerpt, find_complaint, find_panic, is_final, last_lines
 
 SYSRQ = """\
 [    2.512350] sysrq: Trigger a crash\r
@@ -92,3 +92,18 @@ def test_find_complaint():
     text = "[    1.0] agent: cannot load /modules/00-x.ko\r\n[ 1.1] agent: no channel\r\nbye"
     assert find_complaint(text) == "agent: no channel"
     assert find_complaint("secret agent: 7") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "final"),
+    [
+        ("Kernel panic - not syncing: x", True),
+        ("BUG: y (Kernel panic - not syncing: x)", True),
+        ("Decoding failed", True),
+        ("-- System halted", True),
+        ("BUG: unable to handle page fault", False),
+        ("rcu: INFO: rcu_preempt self-detected stall on CPU", False),
+    ],
+)
+def test_is_final(line, final):
+    assert is_final(line) is final

@@ -130,6 +130,23 @@ def test_panic_at_boot(boot, inits, tmp_path, init, said):
     assert not one.alive()
 
 
+def test_damaged_kernel(boot, kernel, tmp_path):
+    """The decompressor's complaint ends the wait, not the deadline."""
+    data = bytearray(kernel.image.read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    image = tmp_path / "bzImage"
+    image.write_bytes(data)
+    with pytest.raises(MachineLost, match=r"did not boot: .+; console ") as caught:
+        boot(kernel=Kernel(**{**vars(kernel), "image": image})).start()
+    assert "no hello" not in caught.value.reason
+
+
+def test_too_little_memory(boot, kernel):
+    with pytest.raises(MachineLost, match="did not boot") as caught:
+        boot(kernel=Kernel(**{**vars(kernel), "memory_mb": 32}), timeout_scale=0.2).start()
+    assert "\n" not in caught.value.reason
+
+
 def test_no_hello(boot, inits):
     one = boot(init=inits / "silent", timeout_scale=0.05)
     with pytest.raises(MachineLost, match="did not boot: no hello within") as caught:
