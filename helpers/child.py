@@ -371,6 +371,19 @@ class Child:
         action.flags = c.SA_RESTORER | (c.SA_RESTART if restart else 0)
         self.must.rt_sigaction(signal, action, None, _SIGSET_SIZE)
 
+    def ignore(self, signal: int) -> None:
+        """Ignore a signal."""
+        self._disposition(signal, 1)
+
+    def default(self, signal: int) -> None:
+        """Let a signal do what it does by default."""
+        self._disposition(signal, 0)
+
+    def _disposition(self, signal: int, handler: int) -> None:
+        """SIG_DFL and SIG_IGN as signal(7) has them, include/uapi/asm-generic/signal-defs.h."""
+        action = abi.new("struct kernel_sigaction *", {"handler": handler})
+        self.queued.rt_sigaction(signal, action, None, _SIGSET_SIZE)
+
     def caught(self, signal: int) -> int:
         """How often the counting handler ran for a signal, in all tasks that share this memory."""
         return int.from_bytes(self.peek(self.facts.counts + 8 * signal, 8), "little")
