@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from helpers.cache import cache_dir
 from helpers.errors import UserError
 from helpers.kernel import Kernel
 from kernel_matrix import cells, journal, providers
@@ -339,7 +340,13 @@ def unfinished(cell: Cell) -> Summary:
 
 def _start(argv: list[str], output: Any) -> "subprocess.Popen[bytes]":
     """pytest, in a session of its own unless it has the terminal; it does not outlive us."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONUNBUFFERED": "1",
+        # pytest rewrites a hundred modules at each start, 0.7 s, unless it may keep them somewhere.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(cache_dir() / "bytecode"),
+    }
     if output is None:
         return subprocess.Popen(argv, cwd=ROOT, env=environment)
     if shutil.which("setpriv"):
