@@ -260,6 +260,7 @@ class Child:
             address += piece.length
 
         def judge() -> None:
+            __tracebackhide__ = True
             for at, piece, pending in checks:
                 matching = pending.result()
                 if matching < piece.length:

@@ -112,6 +112,7 @@ class Memory(Span):
             AssertionError: a byte differs; the message says where and how.
             SetupError: the parts overlap or lie outside, or the stream does not fit into them.
         """
+        __tracebackhide__ = True
         self.child.compare(self.address, self._with(parts, stream))
 
     def _with(self, parts: Sequence[Span], stream: Sequence[Piece]) -> list[Piece]:
@@ -167,6 +168,7 @@ def unchanged(*memories: Memory) -> None:
     Raises:
         AssertionError: a byte differs; the message says where and how.
     """
+    __tracebackhide__ = True
     checks = [m.child.begin_compare(m.address, [m.piece(m)]) for m in memories]
     for judge in checks:
         judge()
