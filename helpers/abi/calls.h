@@ -61,6 +61,7 @@ int mkdirat(int dirfd, const char *path, unsigned int mode);
 int mknodat(int dirfd, const char *path, unsigned int mode, unsigned int dev);
 int unlinkat(int dirfd, const char *path, int flags);
 int fchmodat(int dirfd, const char *path, unsigned int mode);
+int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx_head *buf);
 int fchownat(int dirfd, const char *path, uid_t uid, gid_t gid, int flags);
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *data);

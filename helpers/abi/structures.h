@@ -46,6 +46,21 @@ struct epoll_event {
 	uint32_t data[2];
 };
 
+/* struct statx of include/uapi/linux/stat.h, named as far as it is used */
+struct statx_head {
+	uint32_t stx_mask;
+	uint32_t stx_blksize;
+	uint64_t stx_attributes;
+	uint32_t stx_nlink;
+	uint32_t stx_uid;
+	uint32_t stx_gid;
+	uint16_t stx_mode;
+	uint16_t unnamed;
+	uint64_t stx_ino;
+	uint64_t stx_size;
+	uint64_t rest[26];
+};
+
 struct rlimit64 {
 	uint64_t rlim_cur;
 	uint64_t rlim_max;

@@ -76,6 +76,24 @@ def test_a_structure_has_the_layout_of_the_headers(verified: Any, ours: str) -> 
         # include/linux/compat.h and arch/x86/include/asm/signal.h are in no header for programs
         ("struct compat_iovec", 8, {"iov_base": 0, "iov_len": 4}),
         ("struct epoll_event", 12, {"events": 0, "data": 4}),
+        # include/uapi/linux/stat.h: only the first fields are named
+        (
+            "struct statx_head",
+            256,
+            {
+                "stx_mask": 0,
+                "stx_blksize": 4,
+                "stx_attributes": 8,
+                "stx_nlink": 16,
+                "stx_uid": 20,
+                "stx_gid": 24,
+                "stx_mode": 28,
+                "unnamed": 30,
+                "stx_ino": 32,
+                "stx_size": 40,
+                "rest": 48,
+            },
+        ),
         ("struct kernel_sigaction", 32, {"handler": 0, "flags": 8, "restorer": 16, "mask": 24}),
     ],
 )
