@@ -18,9 +18,13 @@ from helpers.errors import UserError
 SCHEMA = 1
 
 VERDICTS = ("pass", "fail", "skip", "crash", "hang", "error", "miss")
-"""What a case can come to. fail, crash and hang are findings; error and miss are our own."""
+"""What a case can come to. fail, crash and hang are findings; error and miss are our own.
 
-FINDINGS = ("fail", "crash", "hang")
+The expectations add two: "deviation" for a failure that was expected, and "stale" for a case that
+passes although it was expected to fail, which is a finding.
+"""
+
+FINDINGS = ("fail", "crash", "hang", "stale")
 OWN_FAULTS = ("error", "miss")
 RUNNER_LOST = "runner lost: the case started, and nothing says how it ended"
 

@@ -17,6 +17,15 @@ def load(directory: Path) -> list[Summary]:
     Raises:
         UserError: it is not the directory of a run.
     """
+    return [summary for summary, _ in load_cells(directory)]
+
+
+def load_cells(directory: Path) -> list[tuple[Summary, journal.Journal]]:
+    """The same, each with the journal that it was made from.
+
+    Raises:
+        UserError: it is not the directory of a run.
+    """
     try:
         data = json.loads((directory / "run.json").read_text())
         if data["schema"] != 1:
@@ -29,7 +38,7 @@ def load(directory: Path) -> list[Summary]:
         raise UserError(f"{directory}/run.json cannot be read: {error}") from error
 
 
-def _summary(run: Path, item: dict[str, object]) -> Summary:
+def _summary(run: Path, item: dict[str, object]) -> tuple[Summary, journal.Journal]:
     directory = run / str(item["directory"])
     read = journal.load(directory / "journal.jsonl")
     problem, blame = str(item["problem"]), Status(int(str(item["blame"])))
@@ -43,7 +52,7 @@ def _summary(run: Path, item: dict[str, object]) -> Summary:
         seconds = sum(case.seconds for case in read.cases.values())
         if read.finish and times:
             seconds = read.finish["time"] - times[0]
-    return Summary(
+    summary = Summary(
         str(item["id"]),
         read.boot_seconds,
         read.counts(),
@@ -53,3 +62,4 @@ def _summary(run: Path, item: dict[str, object]) -> Summary:
         tuple(read.results()),
         directory,
     )
+    return summary, read

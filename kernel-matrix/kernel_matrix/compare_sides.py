@@ -1,0 +1,62 @@
+"""What the user means by one side of a comparison: a run, a kernel of a run, a file of results."""
+
+from pathlib import Path
+
+from helpers.errors import UserError
+from kernel_matrix import expectations, report
+from kernel_matrix.reports import results
+from kernel_matrix.reports.results import Results
+
+HINT = "a run is a directory in results/, RUN:KERNEL one kernel of it, KERNEL one of the last run"
+
+
+def load(text: str, latest: Path = report.LATEST) -> Results:
+    """The results that a word of the command line means.
+
+    Args:
+        text: a run's directory, "<run>:<kernel id>", a file of results, or the id of a kernel of
+            the last run.
+        latest: the last run.
+
+    Raises:
+        UserError: it is none of them; the text says what there is.
+    """
+    path = Path(text)
+    if path.is_file():
+        return results.load_json(path)
+    if path.is_dir():
+        return judged(path)
+    for position, character in enumerate(text):
+        where = Path(text[:position])
+        if character == ":" and position and where.exists():
+            found = results.load_json(where) if where.is_file() else judged(where)
+            return only(found, text[position + 1 :])
+    if not latest.exists():
+        raise UserError(f"{text}: no such run or file, and there is no last run; {HINT}")
+    found = judged(latest)
+    if all(kernel.id != text for kernel in found.kernels):
+        known = ", ".join(kernel.id for kernel in found.kernels)
+        raise UserError(f"{text}: no such run or file, and no kernel of the last run ({known})")
+    return only(found, text)
+
+
+def judged(directory: Path) -> Results:
+    """A run, judged by the expectations.
+
+    Raises:
+        UserError: it is not the directory of a run.
+    """
+    return expectations.judge(results.load_run(directory), expectations.load())
+
+
+def only(found: Results, ident: str) -> Results:
+    """One kernel of a run.
+
+    Raises:
+        UserError: the run has no such kernel.
+    """
+    kernels = tuple(kernel for kernel in found.kernels if kernel.id == ident)
+    if not kernels:
+        known = ", ".join(kernel.id for kernel in found.kernels) or "none"
+        raise UserError(f"{found.source}: no kernel {ident!r}; it has {known}")
+    return Results(f"{found.source}:{ident}", kernels)

@@ -1,0 +1,1 @@
+"""Reports: everything that is said of a run, derived from its journals alone."""
