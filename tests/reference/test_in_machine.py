@@ -1,0 +1,88 @@
+"""The reference kernels, booted: machine_cases.py on each of them.
+
+$KERNEL_MATRIX_TEST_REFERENCE is the one kernel that all of it runs on, "6.12" by default; the
+first run builds it. The long ones are marked slow: other series, and everything under debug.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers.kernel import Kernel
+from kernel_matrix import build, providers
+from tests.conftest import ROOT, environment
+
+CASES = Path("tests/reference/machine_cases.py")
+FIRST = os.environ.get("KERNEL_MATRIX_TEST_REFERENCE", "6.12")
+OTHERS = [series for series in build.available() if series != FIRST]
+
+pytestmark = [pytest.mark.vm, pytest.mark.network]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs the cases on a reference kernel; gives what pytest printed."""
+
+    def run_cases(rest, *arguments, cpus=1, timeout=300):
+        kernel = providers.resolve(f"reference:{rest}", print)
+        kernel = replace(kernel, cpus=cpus)
+        (tmp_path / "kernel.json").write_text(json.dumps(kernel.to_json()))
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", CASES]
+            + ["--kernel", f"resolved:{tmp_path / 'kernel.json'}", "--accel", "tcg"]
+            + ["--run-dir", tmp_path, *arguments],
+            cwd=ROOT, capture_output=True, text=True, check=False, env=environment(),
+            timeout=timeout,
+        )  # fmt: skip
+        assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
+        assert "crash" not in done.stdout
+        return done.stdout
+
+    return run
+
+
+def test_calls_and_leaks(run):
+    assert re.search(r"\d\d passed", run(FIRST, "-m", "not slow"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("series", OTHERS)
+def test_calls_and_leaks_on_the_other_series(run, series):
+    assert re.search(r"\d\d passed", run(series, "-m", "not slow"))
+
+
+@pytest.mark.slow
+def test_calls_and_leaks_under_debug(run):
+    printed = run(f"{FIRST}+debug", "-m", "not slow", "--timeout-scale", "5", timeout=1200)
+    assert re.search(r"\d\d passed", printed)
+    assert "skipped" not in printed
+
+
+@pytest.mark.slow
+def test_a_minute_of_callers_and_targets_under_debug(run):
+    run(f"{FIRST}+debug", "-m", "slow", "--timeout-scale", "5", cpus=2, timeout=600)
+
+
+def test_the_kernels_own_style_checker_has_nothing_to_say():
+    kernel: Kernel = providers.resolve(f"reference:{FIRST}", print)
+    assert kernel.image is not None
+    tree = build.cache_dir() / "builds" / FIRST / "source" / "linux"
+    if shutil.which("perl") is None or not (tree / "scripts/checkpatch.pl").exists():
+        pytest.skip("no perl, or no source any more")
+    checkpatch = ["perl", "scripts/checkpatch.pl", "--strict", "--no-signoff", "--terse"]
+    for path in sorted(build.REFERENCE.glob("*.[ch]")):
+        check(tree, [*checkpatch, "--no-tree", "-f", str(path)])
+    for path in sorted((build.REFERENCE / "patches").glob("*.patch")):
+        check(tree, [*checkpatch, str(path)])
+
+
+def check(tree, argv):
+    done = subprocess.run(argv, cwd=tree, capture_output=True, text=True, check=False)
+    assert "total: 0 errors, 0 warnings, 0 checks" in done.stdout, done.stdout
