@@ -116,6 +116,18 @@ def _guard_pages(child: Child) -> str:
     return "" if result.ok else f"madvise(MADV_GUARD_INSTALL) answers {result!r}"
 
 
+def _shares_file_pages(child: Child) -> str:
+    got = child.memory(1)
+    fds = abi.new("int[2]")
+    file = child.must.memfd_create("probe", 0)
+    child.must.pwrite64(file, b"1", 1, 0)
+    child.must.pipe2(fds, 0)
+    child.must.splice(file, None, fds[1], None, 1, 0)
+    child.must.pwrite64(file, b"2", 1, 0)
+    child.must.read(fds[0], got, 1)
+    return "" if got.read() == b"2" else "splice copies: what is written later is not seen"
+
+
 _ALL_FLAGS = (1 << 32) - 1
 
 
@@ -170,6 +182,7 @@ PROBES: Mapping[str, Probe] = {
     "tee": Probe(
         SkipClass.KERNEL_LACKS, _present(lambda child: child.tee(-1, -1, 1, _ALL_FLAGS), "tee")
     ),
+    "file-page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_file_pages),
     "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
     "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
     "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
