@@ -1,0 +1,54 @@
+"""Files with known content, and what a case asks of them."""
+
+from dataclasses import dataclass
+
+from helpers.abi import constants as c
+from helpers.child import Child
+from helpers.memory import Memory, Piece
+from suites.shared.events import file_holds
+
+#: Seed of what a file holds.
+CONTENT_SEED = 21
+
+
+@dataclass(frozen=True)
+class File:
+    """An open file of a child: its descriptor, and the memory that it was written from."""
+
+    child: Child
+    fd: int
+    data: Memory
+
+    def position(self) -> int:
+        """Its file offset."""
+        return int(self.child.must.lseek(self.fd, 0, c.SEEK_CUR))
+
+    def holds(self, *pieces: Piece) -> None:
+        """Its whole content is these pieces."""
+        __tracebackhide__ = True
+        file_holds(self.child, self.fd, *pieces)
+
+    def part(self, start: int, stop: int) -> Piece:
+        """A part of what was written to it."""
+        return self.data.piece(self.data[start:stop])
+
+
+def fill(child: Child, fd: int, length: int, seed: int = CONTENT_SEED) -> File:
+    """An empty file becomes one with a seed's pattern; its file offset stays 0."""
+    data = child.memory(max(length, 1), seed=seed)
+    if length:
+        child.queued.pwrite64(fd, data, length, 0)
+    return File(child, fd, data)
+
+
+def memfd(child: Child, length: int, seed: int = CONTENT_SEED) -> File:
+    """A file in memory, open for reading and writing, that can be sealed."""
+    fd = int(child.must.memfd_create("file", c.MFD_ALLOW_SEALING))
+    return fill(child, fd, length, seed)
+
+
+def disk_file(child: Child, directory: str, length: int, seed: int = CONTENT_SEED) -> File:
+    """A file of the directory's file system, open for reading and writing."""
+    path = f"{directory}/{seed}-{child.addresses.take(1):x}"
+    fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDWR | c.O_CREAT | c.O_EXCL, 0o666))
+    return fill(child, fd, length, seed)
