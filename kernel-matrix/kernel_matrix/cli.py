@@ -14,6 +14,7 @@ from helpers.cache import cache_dir
 from helpers.errors import UserError
 from kernel_matrix import manifest, providers
 from kernel_matrix.cells import Options, Status
+from kernel_matrix.reports.commands import COMMANDS, example
 
 if TYPE_CHECKING:
     from kernel_matrix.cells import Summary
@@ -36,11 +37,6 @@ class _OneLine(click.Group):
             ctx.exit(Status.CLEAN)
 
 
-def _example(text: str) -> str:
-    """An epilog that click does not re-flow."""
-    return f"\b\nExample:\n{text}"
-
-
 @click.group(cls=_OneLine, context_settings=_SETTINGS)
 def cli() -> None:
     """Do kernels keep the promises of process_vmsplice(2) and of the calls that it is made of?
@@ -49,7 +45,7 @@ def cli() -> None:
     """
 
 
-@cli.command(epilog=_example("  kernel-matrix resolve debian:6.12 --json"))
+@cli.command(epilog=example("  kernel-matrix resolve debian:6.12 --json"))
 @click.argument("selector")
 @click.option("--json", "as_json", is_flag=True, help="Print the kernel as a JSON object.")
 def resolve(selector: str, as_json: bool) -> None:
@@ -75,7 +71,7 @@ def resolve(selector: str, as_json: bool) -> None:
             click.echo(f"{key:20} {value}")
 
 
-@cli.command(epilog=_example("  kernel-matrix kernels --all"))
+@cli.command(epilog=example("  kernel-matrix kernels --all"))
 @click.option(
     "--all", "everything", is_flag=True, help="Every version, not only each series' newest."
 )
@@ -105,7 +101,7 @@ def kernels(everything: bool) -> None:
         click.echo(f"{suite}: not fetched: {reason}", err=True)
 
 
-@cli.command(epilog=_example("  kernel-matrix clean --kernels"))
+@cli.command(epilog=example("  kernel-matrix clean --kernels"))
 @click.option("--kernels", "parts", flag_value="kernels", multiple=True, help="Remove the kernels.")
 @click.option("--lists", "parts", flag_value="apt", multiple=True, help="Remove package lists.")
 @click.option("--all", "parts", flag_value="*", multiple=True, help="Remove everything.")
@@ -121,10 +117,11 @@ def clean(parts: tuple[str, ...]) -> None:
 
 
 @cli.command(
-    epilog=_example(
+    epilog=example(
         "  kernel-matrix run\n"
         "  kernel-matrix run --group stock --jobs 2\n"
-        "  kernel-matrix run --kernel path:arch/x86/boot/bzImage --syscall-number 548 -- -k hole -x"
+        "  kernel-matrix run --kernel path:bzImage --syscall-number 548 -- -k hole -x\n"
+        "  kernel-matrix run --kernel path:bzImage --baseline baseline.json --report junit,markdown"
     ),
 )
 @click.option(
@@ -185,6 +182,18 @@ def clean(parts: tuple[str, ...]) -> None:
     default=1.0,
     help="Factor for all deadlines.",
 )
+@click.option(
+    "--baseline",
+    metavar="SIDE",
+    help="Compare with a file of results or a run; then only what got worse is status 1.",
+)
+@click.option(
+    "--report",
+    "reports",
+    default="",
+    metavar="FORMAT,...",
+    help="Also write junit, ktap, kcidb, markdown or json into the run's directory.",
+)
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def run(
     selectors: tuple[str, ...],
@@ -196,6 +205,8 @@ def run(
     out: Path | None,
     syscall_number: int | None,
     timeout_scale: float,
+    baseline: str | None,
+    reports: str,
     pytest_args: tuple[str, ...],
 ) -> None:
     """Run the suites on kernels and say what each of them does.
@@ -206,12 +217,19 @@ def run(
     entries = manifest.load(matrix).select(selectors, groups)
     cache_dir()  # one that cannot be written is one line, not one for each kernel
     options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
-    raise SystemExit(_run(entries, options, jobs, out))
+    from kernel_matrix.reports import after_run
+
+    # What is wrong with these is said before an hour of work, not after it.
+    after = after_run.plan(reports, baseline, [entry.id for entry in entries])
+    directory, summaries, interrupted = _run(entries, options, jobs, out)
+    status = after.conclude(directory, summaries)
+    raise SystemExit(Status.INTERRUPTED if interrupted else status)
 
 
 def _run(
     entries: list[manifest.Entry], options: Options, jobs: int | None, out: Path | None
-) -> int:
+) -> "tuple[Path, list[Summary], bool]":
+    """The directory of the run, what its cells came to, and whether it was interrupted."""
     from kernel_matrix import live, runner
 
     display = live.pick(sys.stdout.isatty(), options.interactive)
@@ -247,41 +265,11 @@ def _run(
                 # With a debugger pytest got it as well, and ends in its own way.
                 give_up = time.monotonic() + runner.STOP_SECONDS
     summaries = [cell.summary or runner.unfinished(cell) for cell in planned.cells]
-    status = _print_report(summaries, directory)
-    return Status.INTERRUPTED if interrupted else status
-
-
-@cli.command(epilog=_example("  kernel-matrix report results/20260102-030405-1"))
-@click.argument("directory", type=click.Path(path_type=Path), required=False, metavar="[RUN]")
-def report(directory: Path | None) -> None:
-    """Print the table of a RUN again, the last one if none is named.
-
-    It is made from the journals alone: also for a run whose runner was killed.
-    """
-    from kernel_matrix import report as reports
-
-    where = directory or reports.LATEST
-    raise SystemExit(_print_report(reports.load(where), where))
-
-
-def _print_report(summaries: "list[Summary]", directory: Path) -> int:
-    from kernel_matrix import cells, table
-
-    def colour(text: str, name: str) -> str:
-        return click.style(text, fg=name)
-
-    paint = colour if sys.stdout.isatty() and "NO_COLOR" not in os.environ else table.plain
-    listing = table.unexpected(summaries, paint)
-    if listing:
-        click.echo(f"\n{listing}")
-    click.echo(f"\n{table.render(summaries, paint)}")
-    shown = os.path.relpath(directory) if directory.is_relative_to(Path.cwd()) else directory
-    click.echo(f"\ntranscripts, consoles and logs: {shown}")
-    return cells.status(summaries)
+    return directory, summaries, interrupted
 
 
 @cli.command(
-    epilog=_example("  kernel-matrix bench --kernel debian:6.1 --channel serial --repeat 7 --json")
+    epilog=example("  kernel-matrix bench --kernel debian:6.1 --channel serial --repeat 7 --json")
 )
 @click.option(
     "--kernel",
@@ -340,6 +328,10 @@ def bench(selector: str, accel: str, channel: str, repeat: int, suite: str, as_j
         click.echo(json.dumps({name: figure.to_json() for name, figure in figures.items()}))
     else:
         click.echo(benchmark.render(figures))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -6,12 +6,15 @@ from helpers.errors import UserError
 from kernel_matrix import expectations, report
 from kernel_matrix.reports import results
 from kernel_matrix.reports.results import Results
+from kernel_matrix.transitions import OBSERVED
 
 HINT = "a run is a directory in results/, RUN:KERNEL one kernel of it, KERNEL one of the last run"
 
 
 def load(text: str, latest: Path = report.LATEST) -> Results:
-    """The results that a word of the command line means.
+    """The results that a word of the command line means, judged by the expectations.
+
+    A file of results is as it was judged when it was written.
 
     Args:
         text: a run's directory, "<run>:<kernel id>", a file of results, or the id of a kernel of
@@ -21,23 +24,33 @@ def load(text: str, latest: Path = report.LATEST) -> Results:
     Raises:
         UserError: it is none of them; the text says what there is.
     """
+    return expectations.judge(load_raw(text, latest), expectations.load())
+
+
+def load_raw(text: str, latest: Path = report.LATEST) -> Results:
+    """The same as the journals have it.
+
+    Raises:
+        UserError: it is none of them.
+    """
     path = Path(text)
-    if path.is_file():
-        return results.load_json(path)
-    if path.is_dir():
-        return judged(path)
+    if path.exists():
+        return _read(path)
     for position, character in enumerate(text):
         where = Path(text[:position])
         if character == ":" and position and where.exists():
-            found = results.load_json(where) if where.is_file() else judged(where)
-            return only(found, text[position + 1 :])
+            return only(_read(where), text[position + 1 :])
     if not latest.exists():
         raise UserError(f"{text}: no such run or file, and there is no last run; {HINT}")
-    found = judged(latest)
+    found = _read(latest)
     if all(kernel.id != text for kernel in found.kernels):
         known = ", ".join(kernel.id for kernel in found.kernels)
         raise UserError(f"{text}: no such run or file, and no kernel of the last run ({known})")
     return only(found, text)
+
+
+def _read(path: Path) -> Results:
+    return results.load_run(path) if path.is_dir() else results.load_json(path)
 
 
 def judged(directory: Path) -> Results:
@@ -47,6 +60,17 @@ def judged(directory: Path) -> Results:
         UserError: it is not the directory of a run.
     """
     return expectations.judge(results.load_run(directory), expectations.load())
+
+
+def observed(found: Results) -> Results:
+    """Only the observed clauses."""
+    return Results(
+        found.source,
+        tuple(
+            kernel.judged(tuple(c for c in kernel.summary.cases if c.strength == OBSERVED))
+            for kernel in found.kernels
+        ),
+    )
 
 
 def only(found: Results, ident: str) -> Results:

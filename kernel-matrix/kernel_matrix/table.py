@@ -8,8 +8,13 @@ from kernel_matrix.journal import Case
 Paint = Callable[[str, str], str]
 """Gives a text a colour by name; plain() leaves it as it is."""
 
-_COLUMNS = ("kernel", "boot s", "cases", "pass", "fail", "skip", "crash", "error", "seconds")
-_GROUPED = {"crash": ("crash", "hang"), "error": ("error", "miss")}
+_COUNTS = ("pass", "fail", "known", "skip", "crash", "error")
+_GROUPED = {
+    "fail": ("fail", "stale"),
+    "known": ("deviation",),
+    "crash": ("crash", "hang"),
+    "error": ("error", "miss"),
+}
 _COLOURS = {"pass": "green", "fail": "red", "crash": "red", "error": "yellow", "skip": "cyan"}
 
 # As many unexpected cases are printed; a broken kernel fails hundreds, and the rest is in the run.
@@ -22,27 +27,37 @@ def plain(text: str, colour: str) -> str:
 
 
 def count(summary: Summary, column: str) -> int:
-    """The cases that a column of the table counts; hang is with crash, miss with error."""
+    """The cases that a column of the table counts; hang is with crash, miss with error.
+
+    A failure that was expected is known, and a case that should have failed and passes is a fail.
+    """
     return sum(summary.counts[verdict] for verdict in _GROUPED.get(column, (column,)))
 
 
-def cells_of(summary: Summary) -> list[str]:
+def columns(summaries: Sequence[Summary]) -> tuple[str, ...]:
+    """The heads of the table; known failures have a column only where there are some."""
+    counts = (c for c in _COUNTS if c != "known" or any(count(each, c) for each in summaries))
+    return ("kernel", "boot s", "cases", *counts, "seconds")
+
+
+def cells_of(summary: Summary, heads: Sequence[str]) -> list[str]:
     """One row of the table as texts."""
     boot = "-" if summary.boot_seconds is None else f"{summary.boot_seconds:.1f}"
-    counts = [str(count(summary, column)) for column in _COLUMNS[3:8]]
+    counts = [str(count(summary, column)) for column in heads[3:-1]]
     return [summary.id, boot, str(summary.total), *counts, f"{summary.seconds:.1f}"]
 
 
 def render(summaries: Sequence[Summary], paint: Paint = plain) -> str:
     """The table: a row for each kernel, and below it what was wrong with whole kernels."""
-    rows = [list(_COLUMNS), *(cells_of(summary) for summary in summaries)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    heads = columns(summaries)
+    rows = [list(heads), *(cells_of(summary, heads) for summary in summaries)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(heads))]
     lines = []
     for row in rows:
         texts = []
         for index, (text, width) in enumerate(zip(row, widths, strict=True)):
             padded = text.ljust(width) if index == 0 else text.rjust(width)
-            colour = _COLOURS.get(_COLUMNS[index])
+            colour = _COLOURS.get(heads[index])
             texts.append(paint(padded, colour) if colour and text.strip("0").isdigit() else padded)
         lines.append("  ".join(texts).rstrip())
     lines += [

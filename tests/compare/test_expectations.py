@@ -8,7 +8,7 @@ from kernel_matrix import expectations, expectations_update
 from kernel_matrix.cells import status
 from kernel_matrix.expectations import Tally, judge, parse
 
-from .runs import CALL, EFAULT, case, kernel, run, wrong
+from .runs import CALL, EFAULT, EINVAL, case, kernel, run, wrong
 
 CLAUSES = frozenset({"vmsplice:errors:einval"})
 ENTRY = f"""\
@@ -125,7 +125,14 @@ def test_by_a_part_of_the_message():
 
 def test_without_entries_nothing_is_touched():
     results = run("r", kernel("k", "6.1", wrong("a")))
-    assert judge(results, []) is results
+    assert judge(results, []) == results
+
+
+def test_an_observed_clause_is_no_failure():
+    result = judge(run("r", kernel("k", "6.1", wrong("a", strength="observed"))), [])
+    (found,) = result.kernels[0].summary.cases
+    assert (found.verdict, found.observed) == ("pass", EINVAL)
+    assert status([result.kernels[0].summary]) == 0
 
 
 def entry(**changes: str | None) -> str:

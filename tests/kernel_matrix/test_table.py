@@ -115,3 +115,12 @@ def test_figures():
     text = render({"rtt_8": Figure.of([0.0002, 0.0001, 0.0003]), "ratio": Figure.of([2.0])})
     assert text.splitlines()[1].split() == ["rtt_8", "0.100", "0.200", "0.300", "ms"]
     assert text.splitlines()[2].split() == ["ratio", "2.000", "2.000", "2.000"]
+
+
+def test_known_failures_have_a_column_where_there_are_some():
+    known = Summary("k", 2.0, Counter({"pass": 3, "deviation": 2, "stale": 1}), 4.0)
+    assert table.render([known, SUMMARIES[2]]).splitlines()[:3] == [
+        "kernel       boot s  cases  pass  fail  known  skip  crash  error  seconds",
+        "k               2.0      6     3     1      2     0      0      0      4.0",
+        "debian:6.99       -      0     0     0      0     0      0      0      0.0",
+    ]

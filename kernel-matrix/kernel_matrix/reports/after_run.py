@@ -1,0 +1,83 @@
+"""What is said and written when a run is over: the table, the comparison, the reports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from kernel_matrix import compare, compare_sides, compare_text, expectations
+from kernel_matrix.cells import Status, Summary
+from kernel_matrix.expectations import Deviation
+from kernel_matrix.reports import formats, results
+from kernel_matrix.reports.commands import paint, print_results
+from kernel_matrix.reports.results import KernelResults, Results
+
+
+@dataclass(frozen=True)
+class AfterRun:
+    """What is to be done, checked before the run.
+
+    Attributes:
+        names: of the reports.
+        baseline: what to compare with, None for nothing.
+        deviations: the expectations.
+    """
+
+    names: tuple[str, ...]
+    baseline: Results | None
+    deviations: tuple[Deviation, ...]
+
+    def conclude(self, directory: Path, summaries: Sequence[Summary]) -> int:
+        """Print what the run came to, write the reports, and say its exit status.
+
+        Raises:
+            UserError: a report cannot be written.
+        """
+        found = expectations.judge(_results(directory, summaries), self.deviations)
+        status = print_results(found, directory)
+        compared = None
+        if self.baseline is not None:
+            compared = compare.compare(self.baseline, found)
+            click.echo(f"\n{compare_text.render(compared, paint())}")
+            status = _with_baseline(status, compared.status)
+        for path in formats.write(directory, self.names, found, compared):
+            click.echo(f"written: {path}")
+        return status
+
+
+def _with_baseline(run: Status, compared: Status) -> Status:
+    """A regression is proved whatever else went wrong; known failures are nothing new."""
+    if compared is Status.FINDINGS:
+        return compared
+    return run if run in (Status.HARNESS, Status.USAGE) else compared
+
+
+def _results(directory: Path, summaries: Sequence[Summary]) -> Results:
+    """The results in a directory, with what only the runner knows of cells that it gave up."""
+    read = {kernel.id: kernel for kernel in results.load_run(directory).kernels}
+    kernels = []
+    for summary in summaries:
+        kernel = read.get(summary.id, KernelResults(summary))
+        merged = replace(kernel.summary, problem=summary.problem, blame=summary.blame)
+        kernels.append(replace(kernel, summary=merged))
+    return Results(str(directory), tuple(kernels))
+
+
+def plan(names: str, baseline: str | None, kernels: Sequence[str]) -> AfterRun:
+    """What a command line asks for.
+
+    Args:
+        names: of reports, with commas.
+        baseline: a side, as for compare.
+        kernels: the ids of those that will run.
+
+    Raises:
+        UserError: a report or the baseline does not exist, the baseline has none of the kernels,
+            or the expectations are wrong.
+    """
+    side = None if baseline is None else compare_sides.load(baseline)
+    if side is not None:
+        planned = tuple(KernelResults(Summary(ident)) for ident in kernels)
+        compare.compare(side, Results("this run", planned))
+    return AfterRun(formats.named(names), side, expectations.load())
