@@ -7,10 +7,11 @@ from typing import Any
 
 from helpers import abi, binding, wire
 from helpers.abi import constants as c
+from helpers.answers import Task, TaskState
 from helpers.errors import ProtocolError, SetupError
 from helpers.memory import Addresses, Memory, Piece, joined
 from helpers.outcome import Result, errno_name, from_register
-from helpers.session import Hang, Pending, Session, Task, TaskState
+from helpers.session import Hang, Pending, Session
 from helpers.wire import Abi, Frame, Kind, Note, Reader, varint
 
 #: Bytes that one PEEK may bring.
@@ -141,7 +142,12 @@ class Child:
         return result if way is Way.NOW else _value(encoded, result)
 
     def _send(
-        self, encoded: binding.Encoded, entry: Abi, background: bool = False
+        self,
+        encoded: binding.Encoded,
+        entry: Abi,
+        *,
+        background: bool = False,
+        together: bool = False,
     ) -> Pending[Result]:
         transcript = self.session.transcript
         line = transcript.begin(self._who, encoded.text)
@@ -156,7 +162,9 @@ class Child:
             return result
 
         body = bytes((entry,)) + varint(1) + encoded.body
-        return self.session.post(Kind.CALL, self.task, body, decode, what=encoded)
+        return self.session.post(
+            Kind.CALL, self.task, body, decode, what=encoded, together=together
+        )
 
     def _who(self) -> str:
         return f"{self.task.label} {self.task.pid}"
@@ -168,7 +176,7 @@ class Child:
 
     def _queue(self, encoded: binding.Encoded, entry: Abi) -> None:
         """A call that must succeed; nobody waits for it before the next call that counts."""
-        pending = self._send(encoded, entry)
+        pending = self._send(encoded, entry, together=not encoded.give_back)
         decode = pending.decode
 
         def required(frame: Frame) -> Result:
@@ -218,13 +226,17 @@ class Child:
         """Write a seed's pattern, from its byte start on, into its own memory."""
         line = self._line(lambda: f"fill({address:#x}, {length}, seed={seed}, start={start})")
         body = b"".join(map(varint, (address, length, seed, start)))
-        self.session.expect(self.session.post(Kind.FILL, self.task, body, _nothing, what=line))
+        self._expect_done(Kind.FILL, body, line)
 
     def poke(self, address: int, data: bytes) -> None:
         """Write bytes into its own memory."""
         line = self._line(lambda: f"poke({address:#x}, {data[:_SHOWN].hex(' ')})")
         body = varint(address) + wire.blob(data)
-        self.session.expect(self.session.post(Kind.POKE, self.task, body, _nothing, what=line))
+        self._expect_done(Kind.POKE, body, line)
+
+    def _expect_done(self, kind: Kind, body: bytes, what: object) -> None:
+        pending = self.session.post(kind, self.task, body, _nothing, what=what, together=True)
+        self.session.expect(pending)
 
     def peek(self, address: int, length: int) -> bytes:
         """Bytes of its own memory."""
@@ -275,7 +287,7 @@ class Child:
             body = varint(address) + varint(piece.length)
             return self.session.post(Kind.PEEK, self.task, body, _leading_zeros, what=what)
         body = b"".join(map(varint, (address, piece.length, piece.seed, piece.start)))
-        return self.session.post(Kind.MATCH, self.task, body, _matched, what=what)
+        return self.session.post(Kind.MATCH, self.task, body, _matched, what=what, together=True)
 
     def _differs(self, address: int, piece: Piece, matching: int) -> None:
         __tracebackhide__ = True

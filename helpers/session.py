@@ -4,15 +4,16 @@ Requests are queued and go out together when somebody waits for an answer, so th
 depend on each other's answers costs one round trip. Nothing here knows pytest.
 """
 
-import select
 import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from helpers import wire
+from helpers import answers, wire
 from helpers.abi.constants import SIGCHLD
+from helpers.answers import EndOfCase, Hello, Killed, Stuck, Task, TaskState
+from helpers.channel import Channel
 from helpers.errors import MachineLost, ProtocolError, SetupError
 from helpers.transcript import Transcript
 from helpers.wire import End, Frame, How, Kind, Reader
@@ -39,105 +40,6 @@ class ChildDied(AssertionError):
 
 class Hang(AssertionError):
     """A child did not answer in time; the message has its state, call and wait channel."""
-
-
-@dataclass(frozen=True)
-class Hello:
-    """What the agent said of its machine: the values of WIRE_HELLO, as text."""
-
-    values: dict[str, str]
-
-    def number(self, key: str) -> int:
-        """A numeric value; 0 if the agent did not say."""
-        text = self.values.get(key, "")
-        return int(text) if text.isdigit() else 0
-
-    @property
-    def page_size(self) -> int:
-        """Bytes in a page of that machine."""
-        return self.number("page_size")
-
-
-@dataclass(frozen=True)
-class TaskState:
-    """A task as /proc shows it: state letter ("" when there is none), call number, wait channel."""
-
-    letter: str
-    call: int | None
-    wchan: str
-    unanswered: int
-
-    def __str__(self) -> str:
-        """For messages."""
-        if not self.letter:
-            return "no such task"
-        call = "running in user space" if self.call is None else f"in call {self.call}"
-        return f"state {self.letter}, {call}, wait channel {self.wchan or 'unknown'}"
-
-
-@dataclass(frozen=True)
-class Killed:
-    """A child that was still busy at the end of a case."""
-
-    label: str
-    letter: str
-    call: str
-
-
-@dataclass(frozen=True)
-class Stuck:
-    """A task that could not be killed: the machine cannot be used any more."""
-
-    label: str
-    pid: int
-    letter: str
-    wchan: str
-
-
-@dataclass(frozen=True)
-class EndOfCase:
-    """The agent's account of a case: WIRE_ENDED."""
-
-    taint: int
-    killed: tuple[Killed, ...]
-    stuck: tuple[Stuck, ...]
-    counters: dict[str, int]
-
-
-@dataclass
-class Task:
-    """What the session knows about a child.
-
-    Attributes:
-        id: its number on the wire.
-        label: its role in the case, "caller".
-        pid: as the agent's pid namespace has it; 0 until it introduced itself.
-        own_pid, tid: getpid() and gettid() as it sees them.
-        arena, handler, restorer, counts: addresses, see WIRE_CHILD.
-        fd: the descriptor of its channel.
-        death: "exited with 3", "killed by SIGSEGV"; "" while it lives.
-    """
-
-    id: int
-    label: str
-    pid: int = 0
-    own_pid: int = 0
-    tid: int = 0
-    arena: int = 0
-    handler: int = 0
-    restorer: int = 0
-    counts: int = 0
-    fd: int = 0
-    death: str = ""
-    status: int | None = None
-
-    def introduce(self, body: bytes) -> None:
-        """Take the facts of a WIRE_CHILD frame."""
-        reader = Reader(body, "CHILD")
-        facts = [reader.varint() for _ in range(8)]
-        reader.end()
-        self.pid, self.own_pid, self.tid, self.arena = facts[:4]
-        self.handler, self.restorer, self.counts, self.fd = facts[4:]
 
 
 @dataclass(eq=False)
@@ -188,18 +90,14 @@ class Session:
         self.scale = scale
         self.dead: MachineLost | None = None
         self.hello: Hello | None = None
-        self._channel = channel
+        self._channel = Channel(channel)
         self._lost = lost
-        self._decoder = wire.Decoder()
-        self._out = bytearray()
         self._pending: dict[tuple[int, int], Pending[object]] = {}
         self._setup: list[Pending[object]] = []
         self._spares: list[tuple[Task, Pending[None]]] = []
         self._seq = 0
         self._next_id = 0
         self._case_deadline: float | None = None
-        channel.setblocking(False)
-        self._poll = select.poll()
 
     # -- the stream
 
@@ -219,43 +117,15 @@ class Session:
         """Send what is queued and take what arrives; False when nothing came in that time."""
         if self.dead is not None:
             raise self.dead
-        limit = time.monotonic() + seconds
-        while True:
-            self._send()
-            events = select.POLLIN | (select.POLLOUT if self._out else 0)
-            self._poll.register(self._channel, events)
-            left = limit - time.monotonic()
-            ready = self._poll.poll(max(0.0, left) * 1000)
-            if not ready:
-                return False
-            if ready[0][1] & ~select.POLLOUT:
-                self._receive()
-                return True
-
-    def _send(self) -> None:
-        while self._out:
-            try:
-                sent = self._channel.send(self._out)
-            except BlockingIOError:
-                return
-            except OSError:
-                return  # the reading side learns why
-            del self._out[:sent]
-
-    def _receive(self) -> None:
         try:
-            data = self._channel.recv(1 << 17)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            raise self._lose(self._lost())
-        try:
-            for frame in self._decoder.feed(data):
+            frames = self._channel.exchange(seconds)
+            for frame in frames:
                 self._take(frame)
+        except EOFError:
+            raise self._lose(self._lost()) from None
         except ProtocolError as error:
             raise self._lose(MachineLost("protocol", str(error))) from error
+        return bool(frames)
 
     def _lose(self, lost: MachineLost) -> MachineLost:
         self.dead = lost
@@ -265,7 +135,7 @@ class Session:
     def _take(self, frame: Frame) -> None:
         """Give a frame to whoever waits for it."""
         if frame.kind is Kind.HELLO:
-            self.hello = _hello(frame)
+            self.hello = answers.hello(frame)
         elif frame.kind is Kind.CHILD:
             task = self._task(frame)
             task.introduce(frame.body)
@@ -314,7 +184,7 @@ class Session:
         task = self._task(frame)
         reader = Reader(frame.body, "EXITED")
         how, code = reader.varint(), reader.varint()
-        task.death = _death(how, code)
+        task.death = answers.death(how, code)
         task.status = code if how != How.GONE else None
         self.transcript.note(f"{task.label} {task.pid}: +++ {task.death} +++")
         for key in [key for key in self._pending if key[0] == task.id]:
@@ -333,10 +203,16 @@ class Session:
         decode: Callable[[Frame], T],
         *,
         what: object,
+        together: bool = False,
     ) -> Pending[T]:
         """Queue a request; its answer comes when somebody waits. task None is the agent itself.
 
-        what names the request in messages; it is only turned into text for one.
+        Args:
+            kind, body: the request.
+            task: who is asked.
+            decode: makes the answer's value of its frame.
+            what: names the request in messages; only turned into text for one.
+            together: it does not block and its answer is short: it may share a message.
         """
         if self.dead is not None:
             raise self.dead
@@ -346,7 +222,7 @@ class Session:
             return pending
         self._seq += 1
         child = task.id if task is not None else 0
-        self._out += wire.frame(kind, child, self._seq, body)
+        self._channel.put(kind, child, self._seq, body, together=together)
         self._pending[child, self._seq] = pending  # type: ignore[assignment]
         return pending
 
@@ -419,7 +295,9 @@ class Session:
         return self._lose(MachineLost("hang", reason, lost.console))
 
     def _state_within(self, task: Task, seconds: float) -> TaskState:
-        pending = self.post(Kind.STATE, None, wire.varint(task.id), _state, what="STATE")
+        pending = self.post(
+            Kind.STATE, None, wire.varint(task.id), answers.task_state, what="STATE"
+        )
         limit = time.monotonic() + seconds
         while not pending.done:
             if not self._pump(limit - time.monotonic()) and not pending.done:
@@ -497,7 +375,7 @@ class Session:
         self._setup.clear()
         self._spares.clear()
         self._spares += [self.fresh_child("spare") for _ in range(SPARES)]
-        self._send()
+        self._channel.send()
         return ended
 
     def _ended(self, frame: Frame) -> EndOfCase:
@@ -523,37 +401,5 @@ class Session:
     def power_off(self) -> None:
         """Ask the machine to power off; the channel closes when it does."""
         self._seq += 1
-        self._out += wire.frame(Kind.POWEROFF, 0, self._seq)
-        self._send()
-
-
-def _hello(frame: Frame) -> Hello:
-    reader = Reader(frame.body, "HELLO")
-    if reader.raw(len(wire.MAGIC)) != wire.MAGIC:
-        raise ProtocolError(f"the machine did not greet like an agent: {frame.body[:16].hex(' ')}")
-    version = reader.varint()
-    if version != wire.VERSION:
-        raise ProtocolError(
-            f"the agent speaks version {version} of the protocol, not {wire.VERSION}"
-        )
-    lines = reader.text().splitlines()
-    return Hello(dict(line.split("=", 1) for line in lines if "=" in line))
-
-
-def _state(frame: Frame) -> TaskState:
-    reader = Reader(frame.body, "STATED")
-    letter, call, wchan, unanswered = reader.text(), reader.text(), reader.text(), reader.varint()
-    head = call.split(" ", 1)[0].strip()
-    number = int(head) if head.lstrip("-").isdigit() else None
-    return TaskState(letter, number, wchan.strip(), unanswered)
-
-
-def _death(how: int, code: int) -> str:
-    if how == How.SIGNAL:
-        from signal import Signals
-
-        try:
-            return f"killed by {Signals(code).name}"
-        except ValueError:
-            return f"killed by signal {code}"
-    return f"exited with {code}" if how == How.EXIT else "gone"
+        self._channel.put(Kind.POWEROFF, 0, self._seq)
+        self._channel.send()

@@ -17,6 +17,7 @@ MAX_FRAME = 65536
 MAX_CHILDREN = 250
 MAX_ARGS = 6
 MAX_CALLS = 64
+MANY_MAX = 32768
 ARENA = 131072
 
 _MASK = (1 << 64) - 1
@@ -53,6 +54,7 @@ class Kind(IntEnum):
     POWEROFF = 25
     EXITED = 26
     ERROR = 27
+    MANY = 28
 
 
 _KINDS = {int(kind): kind for kind in Kind}
@@ -141,19 +143,33 @@ def blob(data: bytes) -> bytes:
     return varint(len(data)) + data
 
 
+def payload(kind: Kind, child: int, seq: int, body: bytes = b"") -> bytes:
+    """The content of a frame.
+
+    Raises:
+        ProtocolError: it is longer than the agent accepts.
+    """
+    content = varint(kind) + varint(child) + varint(seq) + body
+    if len(content) > MAX_FRAME:
+        raise ProtocolError(
+            f"a {kind.name} request of {len(content)} bytes is above the limit of {MAX_FRAME};"
+            " fill or compare inside the machine instead of sending the bytes"
+        )
+    return content
+
+
+def framed(content: bytes) -> bytes:
+    """A payload with its length before it, ready to be sent."""
+    return varint(len(content)) + content
+
+
 def frame(kind: Kind, child: int, seq: int, body: bytes = b"") -> bytes:
     """A whole frame, ready to be sent.
 
     Raises:
         ProtocolError: the payload is longer than the agent accepts.
     """
-    payload = varint(kind) + varint(child) + varint(seq) + body
-    if len(payload) > MAX_FRAME:
-        raise ProtocolError(
-            f"a {kind.name} request of {len(payload)} bytes is above the limit of {MAX_FRAME};"
-            " fill or compare inside the machine instead of sending the bytes"
-        )
-    return varint(len(payload)) + payload
+    return framed(payload(kind, child, seq, body))
 
 
 class Reader:
@@ -225,6 +241,15 @@ class Reader:
             )
         return value
 
+    @property
+    def left(self) -> int:
+        """Bytes that have not been taken."""
+        return len(self._data) - self._at
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        return self.raw(self.left)
+
     def end(self) -> None:
         """Nothing may be left."""
         if self._at != len(self._data):
@@ -264,9 +289,9 @@ class Decoder:
             start, length = head
             if len(self._pending) < start + length:
                 return frames
-            payload = bytes(self._pending[start : start + length])
+            content = bytes(self._pending[start : start + length])
             del self._pending[: start + length]
-            frames.append(_payload(payload))
+            frames.append(decode_payload(content))
 
     def _length(self) -> tuple[int, int] | None:
         """Where the payload of the first frame begins and how long it is; None: not there yet."""
@@ -286,13 +311,18 @@ class Decoder:
         return None
 
 
-def _payload(payload: bytes) -> Frame:
-    reader = Reader(payload)
+def decode_payload(content: bytes) -> Frame:
+    """Take a payload apart.
+
+    Raises:
+        ProtocolError: it is no payload of this protocol.
+    """
+    reader = Reader(content)
     number = reader.varint()
     kind = _KINDS.get(number)
     if kind is None:
-        raise ProtocolError(f"the agent sent a frame of unknown kind {number}: {_hex(payload)}")
-    reader = Reader(payload, kind.name)
+        raise ProtocolError(f"the agent sent a frame of unknown kind {number}: {_hex(content)}")
+    reader = Reader(content, kind.name)
     reader.varint()
     child = reader.varint()
     if child > MAX_CHILDREN:
@@ -300,7 +330,7 @@ def _payload(payload: bytes) -> Frame:
             f"the agent sent a {kind.name} of child {child}; {MAX_CHILDREN} is the last"
         )
     seq = reader.varint()
-    return Frame(kind, child, seq, payload[reader._at :])
+    return Frame(kind, child, seq, reader.rest())
 
 
 def words(width: int, runs: Sequence[tuple[int, Sequence[int], Sequence[int]]]) -> bytes:

@@ -23,7 +23,7 @@ def _constants() -> dict[str, int]:
 K = _constants()
 NAMES = {K[n]: n for n in [
     "HELLO", "PONG", "SPAWNED", "CHILD", "RETURN", "DATA", "DONE", "MATCHED", "HASHED", "STATED",
-    "ENDED", "EXITED", "ERROR",
+    "ENDED", "EXITED", "ERROR", "MANY",
 ]}  # fmt: skip
 
 
@@ -92,6 +92,11 @@ class Frame:
 
     def read(self) -> Reader:
         return Reader(self.body)
+
+
+def part(kind: str, seq: int, body: bytes) -> bytes:
+    """A request as WIRE_MANY carries it."""
+    return blob(varint(K[kind]) + varint(0) + varint(seq) + body)
 
 
 # arguments of calls

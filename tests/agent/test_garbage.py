@@ -8,7 +8,20 @@ import select
 import pytest
 
 from .conftest import Starter
-from .peer import Agent, K, arg_in, blob, calls_body, frame, inout, out, varint, words, words_body
+from .peer import (
+    Agent,
+    K,
+    arg_in,
+    blob,
+    calls_body,
+    frame,
+    inout,
+    out,
+    part,
+    varint,
+    words,
+    words_body,
+)
 
 CHLD = 17
 
@@ -131,6 +144,10 @@ def random_frame(rng: random.Random) -> bytes:
         "MATCH": lambda: varint(big) + varint(number([0, 1])) + varint(big) + varint(big),
         "STATE": lambda: varint(number([1, 2, 3, 250])),
         "REAP": lambda: varint(number([1, 2, 3])),
+        "MANY": lambda: b"".join(
+            part(number(["CALL", "PEEK", "MATCH", "QUIT", "MANY"]), i, rng.randbytes(number([0, 4])))
+            for i in range(number([0, 1, 3, 40]))
+        ),
         "QUIT": lambda: varint(3) + varint(number([0, 1])),
         "END": lambda: varint(number([0, 1])) + varint(2000),
     }  # fmt: skip

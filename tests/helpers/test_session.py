@@ -17,8 +17,8 @@ class Peer:
     """The other end, which says what it is told to."""
 
     def __init__(self) -> None:
-        self.theirs, mine = socket.socketpair()
-        self.session = Session(mine, lambda: MachineLost("crash", "it ended"), scale=0.005)
+        self.theirs, self.ours = socket.socketpair()
+        self.session = Session(self.ours, lambda: MachineLost("crash", "it ended"), scale=0.005)
 
     def say(self, kind: Kind, child: int, seq: int, body: bytes = b"") -> None:
         self.theirs.sendall(wire.frame(kind, child, seq, body))
@@ -34,7 +34,7 @@ def peer() -> Iterator[Peer]:
     made = Peer()
     yield made
     made.theirs.close()
-    made.session._channel.close()
+    made.ours.close()
 
 
 def test_the_hello_is_taken_apart(peer: Peer) -> None:
