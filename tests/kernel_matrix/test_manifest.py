@@ -81,9 +81,12 @@ def test_unreadable_file(tmp_path):
         manifest.load(tmp_path / "none.toml")
 
 
+DEFAULT = ["debian:6.12", "debian:7.3", "reference:6.12"]
+
+
 def test_the_real_file():
     loaded = manifest.load()
-    assert len(loaded.group("default")) == 2
+    assert [entry.id for entry in loaded.group("default")] == DEFAULT
     assert {entry.id for entry in loaded.group("stock")} < {e.id for e in loaded.group("all")}
     assert len(loaded.group("stock")) == 11
 
@@ -92,14 +95,14 @@ def test_selection():
     loaded = manifest.load()
     assert loaded.select((), ()) == loaded.group("default")
     chosen = loaded.select(("local", "debian:6.99"), ("default",))
-    assert [e.id for e in chosen] == ["debian:6.12", "debian:7.3", "local", "debian:6.99"]
-    assert [e.explicit for e in chosen] == [False, False, True, True]
+    assert [e.id for e in chosen] == [*DEFAULT, "local", "debian:6.99"]
+    assert [e.explicit for e in chosen] == [False] * len(DEFAULT) + [True, True]
 
 
 @pytest.mark.parametrize(
     ("selectors", "groups", "message"),
     [
-        ((), ("nix",), "unknown group 'nix'; the groups are: default, stock, all"),
+        ((), ("nix",), "unknown group 'nix'; the groups are: default, stock, reference, "),
         (("nix",), (), "unknown kernel selector 'nix'"),
         (("local:1",), (), "local:1 means nothing"),
         (("debian:six",), (), "debian:six is not a series"),

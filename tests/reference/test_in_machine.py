@@ -34,10 +34,9 @@ def run(tmp_path):
         kernel = providers.resolve(f"reference:{rest}", print)
         kernel = replace(kernel, cpus=cpus)
         (tmp_path / "kernel.json").write_text(json.dumps(kernel.to_json()))
+        where = ["--kernel", f"resolved:{tmp_path / 'kernel.json'}", "--accel", "tcg"]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", CASES]
-            + ["--kernel", f"resolved:{tmp_path / 'kernel.json'}", "--accel", "tcg"]
-            + ["--run-dir", tmp_path, *arguments],
+            [sys.executable, "-m", "pytest", CASES, *where, "--run-dir", tmp_path, *arguments],
             cwd=ROOT, capture_output=True, text=True, check=False, env=environment(),
             timeout=timeout,
         )  # fmt: skip
