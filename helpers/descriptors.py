@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from errno import EACCES, EPERM
+from typing import Any
 
 from helpers import abi
 from helpers.abi import constants as c
@@ -22,25 +23,34 @@ _MAP_CREATE, _ARRAY = 0, 2
 _IO_URING_PARAMS_SIZE = 120
 
 
+#: Asks for a descriptor without waiting; what it gives waits.
+Start = Callable[[Child, str], Callable[[], Result]]
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of descriptor.
 
     Attributes:
         name: stable, the name of a case.
-        open: makes one in a child; the text is a directory where it may make files.
+        start: asks for one in a child without waiting, so that many kinds cost one round trip;
+            what it gives waits. The text is a directory where it may make files.
         everywhere: whether it works on every kernel without rights; else a case that uses it
             needs "fd:<name>".
     """
 
     name: str
-    open: Callable[[Child, str], Result]
+    start: Start
     everywhere: bool = True
 
     @property
     def requirement(self) -> tuple[str, ...]:
         """What a case that uses it needs."""
         return () if self.everywhere else (f"fd:{self.name}",)
+
+    def open(self, child: Child, directory: str) -> Result:
+        """A descriptor of this kind, or why there is none."""
+        return self.start(child, directory)()
 
     def make(self, child: Child, directory: str) -> int:
         """A new descriptor of this kind.
@@ -64,14 +74,24 @@ class Mode:
     @classmethod
     def of(cls, child: Child, fd: int) -> "Mode":
         """What fcntl(F_GETFL) says."""
-        flags = int(child.must.fcntl(fd, c.F_GETFL, 0))
-        path = bool(flags & c.O_PATH)
-        access = flags & _ACCESS_MODE
-        return cls(
-            readable=not path and access in (c.O_RDONLY, c.O_RDWR),
-            writable=not path and access in (c.O_WRONLY, c.O_RDWR),
-            path=path,
-        )
+        return cls.start(child, fd)()
+
+    @classmethod
+    def start(cls, child: Child, fd: int) -> Callable[[], "Mode"]:
+        """Ask for it without waiting; what it gives waits."""
+        pending = child.begin.fcntl(fd, c.F_GETFL, 0)
+
+        def judge() -> Mode:
+            flags = pending.result().value
+            path = bool(flags & c.O_PATH)
+            access = flags & _ACCESS_MODE
+            return cls(
+                readable=not path and access in (c.O_RDONLY, c.O_RDWR),
+                writable=not path and access in (c.O_WRONLY, c.O_RDWR),
+                path=path,
+            )
+
+        return judge
 
 
 def cannot(result: Result) -> tuple[bool, str]:
@@ -79,74 +99,98 @@ def cannot(result: Result) -> tuple[bool, str]:
     return result.errno in (EPERM, EACCES), f"answers -1 {errno_name(result.errno)}"
 
 
-def _path(path: str, flags: int) -> Callable[[Child, str], Result]:
-    return lambda child, directory: child.openat(c.AT_FDCWD, path, flags, 0)
-
-
 def new_path(child: Child, directory: str, what: str) -> str:
     """A path in the directory that nothing has yet."""
     return f"{directory}/{what}-{child.addresses.take(1):x}"
 
 
-def _file(flags: int) -> Callable[[Child, str], Result]:
-    def open_file(child: Child, directory: str) -> Result:
+def _one(ask: Callable[[Child], Any]) -> Start:
+    """A kind that is made by one call, which is not waited for."""
+    return lambda child, directory: ask(child).result
+
+
+def _path(path: str, flags: int) -> Start:
+    return _one(lambda child: child.begin.openat(c.AT_FDCWD, path, flags, 0))
+
+
+def _file(flags: int) -> Start:
+    def start(child: Child, directory: str) -> Callable[[], Result]:
         path = new_path(child, directory, "file")
-        fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDWR | c.O_CREAT | c.O_EXCL, 0o666))
-        child.queued.pwrite64(fd, child.memory(CONTENT, seed=9), CONTENT, 0)
-        return fd_again(child, path, flags)
+        create = c.O_RDWR | c.O_CREAT | c.O_EXCL
+        made = child.begin.openat(c.AT_FDCWD, path, create, 0o666)
+        opened = child.begin.openat(c.AT_FDCWD, path, flags, 0)
 
-    return open_file
+        def finish() -> Result:
+            _write_content(child, made.result())
+            result: Result = opened.result()
+            return result
 
+        return finish
 
-def fd_again(child: Child, path: str, flags: int) -> Result:
-    """Another opening of a path."""
-    return child.openat(c.AT_FDCWD, path, flags, 0)
-
-
-def _memfd(child: Child, directory: str) -> Result:
-    result = child.memfd_create("kind", c.MFD_ALLOW_SEALING)
-    child.queued.pwrite64(result.value, child.memory(CONTENT, seed=9), CONTENT, 0)
-    return result
+    return start
 
 
-def _pipe(end: int) -> Callable[[Child, str], Result]:
-    def open_pipe(child: Child, directory: str) -> Result:
+def _memfd(child: Child, directory: str) -> Callable[[], Result]:
+    made = child.begin.memfd_create("kind", c.MFD_ALLOW_SEALING)
+
+    def finish() -> Result:
+        result: Result = made.result()
+        _write_content(child, result)
+        return result
+
+    return finish
+
+
+def _write_content(child: Child, made: Result) -> None:
+    if made.ok:
+        child.queued.pwrite64(made.value, bytes(CONTENT), CONTENT, 0)
+
+
+def _first_of(ask: Callable[[Child, Any], Any], end: int = 0) -> Start:
+    """A kind that comes in pairs."""
+
+    def start(child: Child, directory: str) -> Callable[[], Result]:
         fds = abi.new("int[2]")
-        result = child.pipe2(fds, 0)
-        return Result(fds[end]) if result.ok else result
+        made = ask(child, fds)
 
-    return open_pipe
+        def finish() -> Result:
+            result: Result = made.result()
+            return Result(fds[end]) if result.ok else result
+
+        return finish
+
+    return start
 
 
-def _fifo(child: Child, directory: str) -> Result:
+def _pipe(end: int) -> Start:
+    return _first_of(lambda child, fds: child.begin.pipe2(fds, 0), end)
+
+
+def _fifo(child: Child, directory: str) -> Callable[[], Result]:
     path = new_path(child, directory, "fifo")
-    child.must.mknodat(c.AT_FDCWD, path, c.S_IFIFO | 0o666, 0)
-    return child.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
+    child.begin.mknodat(c.AT_FDCWD, path, c.S_IFIFO | 0o666, 0)
+    opened = child.begin.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
+    finish: Callable[[], Result] = opened.result
+    return finish
 
 
-def _unix(child: Child, directory: str) -> Result:
-    fds = abi.new("int[2]")
-    result = child.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds)
-    return Result(fds[0]) if result.ok else result
+def _signalfd(child: Child) -> Any:
+    return child.begin.signalfd4(-1, abi.new("uint64_t *", 0), _SIGNAL_SET_SIZE, 0)
 
 
-def _signalfd(child: Child, directory: str) -> Result:
-    return child.signalfd4(-1, abi.new("uint64_t *", 0), _SIGNAL_SET_SIZE, 0)
-
-
-def _perf_event(child: Child, directory: str) -> Result:
+def _perf_event(child: Child) -> Any:
     # the first words of struct perf_event_attr: type, size, config
     attributes = abi.new("uint32_t[16]", [_SOFTWARE, _ATTR_SIZE, _DUMMY])
-    return child.perf_event_open(attributes, 0, -1, -1, 0)
+    return child.begin.perf_event_open(attributes, 0, -1, -1, 0)
 
 
-def _io_uring(child: Child, directory: str) -> Result:
-    return child.io_uring_setup(1, abi.new(f"uint8_t[{_IO_URING_PARAMS_SIZE}]"))
+def _io_uring(child: Child) -> Any:
+    return child.begin.io_uring_setup(1, abi.new(f"uint8_t[{_IO_URING_PARAMS_SIZE}]"))
 
 
-def _bpf_map(child: Child, directory: str) -> Result:
+def _bpf_map(child: Child) -> Any:
     # the first words of union bpf_attr for this command: type, key size, value size, entries
-    return child.bpf(_MAP_CREATE, abi.new("uint32_t[4]", [_ARRAY, 4, 8, 1]), 16)
+    return child.begin.bpf(_MAP_CREATE, abi.new("uint32_t[4]", [_ARRAY, 4, 8, 1]), 16)
 
 
 #: The 25 kinds that the LTP enumerates in its tst_fd, and some more.
@@ -163,22 +207,25 @@ KINDS = (
     Kind("pipe-read", _pipe(0)),
     Kind("pipe-write", _pipe(1)),
     Kind("fifo-read-write", _fifo),
-    Kind("unix-socket", _unix),
-    Kind("inet-socket", lambda child, directory: child.socket(c.AF_INET, c.SOCK_STREAM, 0), False),
-    Kind("epoll", lambda child, directory: child.epoll_create1(0)),
-    Kind("eventfd", lambda child, directory: child.eventfd2(0, 0)),
-    Kind("signalfd", _signalfd),
-    Kind("timerfd", lambda child, directory: child.timerfd_create(c.CLOCK_MONOTONIC, 0)),
-    Kind("pidfd", lambda child, directory: child.pidfd_open(child.pid, 0), False),
-    Kind("inotify", lambda child, directory: child.inotify_init1(0), False),
-    Kind("fanotify", lambda child, directory: child.fanotify_init(0, 0), False),
-    Kind("userfaultfd", lambda child, directory: child.userfaultfd(0), False),
-    Kind("perf-event", _perf_event, False),
-    Kind("io-uring", _io_uring, False),
-    Kind("bpf-map", _bpf_map, False),
-    Kind("fsopen", lambda child, directory: child.fsopen("proc", 0), False),
-    Kind("fspick", lambda child, directory: child.fspick(c.AT_FDCWD, "/proc", 0), False),
-    Kind("open-tree", lambda child, directory: child.open_tree(c.AT_FDCWD, "/proc", 0), False),
+    Kind(
+        "unix-socket",
+        _first_of(lambda child, fds: child.begin.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds)),
+    ),
+    Kind("inet-socket", _one(lambda child: child.begin.socket(c.AF_INET, c.SOCK_STREAM, 0)), False),
+    Kind("epoll", _one(lambda child: child.begin.epoll_create1(0))),
+    Kind("eventfd", _one(lambda child: child.begin.eventfd2(0, 0))),
+    Kind("signalfd", _one(_signalfd)),
+    Kind("timerfd", _one(lambda child: child.begin.timerfd_create(c.CLOCK_MONOTONIC, 0))),
+    Kind("pidfd", _one(lambda child: child.begin.pidfd_open(child.pid, 0)), False),
+    Kind("inotify", _one(lambda child: child.begin.inotify_init1(0)), False),
+    Kind("fanotify", _one(lambda child: child.begin.fanotify_init(0, 0)), False),
+    Kind("userfaultfd", _one(lambda child: child.begin.userfaultfd(0)), False),
+    Kind("perf-event", _one(_perf_event), False),
+    Kind("io-uring", _one(_io_uring), False),
+    Kind("bpf-map", _one(_bpf_map), False),
+    Kind("fsopen", _one(lambda child: child.begin.fsopen("proc", 0)), False),
+    Kind("fspick", _one(lambda child: child.begin.fspick(c.AT_FDCWD, "/proc", 0)), False),
+    Kind("open-tree", _one(lambda child: child.begin.open_tree(c.AT_FDCWD, "/proc", 0)), False),
     Kind("memfd", _memfd),
-    Kind("memfd-secret", lambda child, directory: child.memfd_secret(0), False),
+    Kind("memfd-secret", _one(lambda child: child.begin.memfd_secret(0)), False),
 )
