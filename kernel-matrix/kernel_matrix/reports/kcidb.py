@@ -35,7 +35,7 @@ _STATUS = {
 
 def render(results: Results, origin: str = ORIGIN) -> str:
     """The whole file."""
-    return json.dumps(report(results, origin), indent=1) + "\n"
+    return json.dumps(report(results, origin)) + "\n"
 
 
 def report(results: Results, origin: str = ORIGIN) -> dict[str, Any]:
