@@ -208,7 +208,8 @@ class Session:
         """Queue a request; its answer comes when somebody waits. task None is the agent itself.
 
         Args:
-            kind, body: the request.
+            kind: of the request.
+            body: of the request.
             task: who is asked.
             decode: makes the answer's value of its frame.
             what: names the request in messages; only turned into text for one.

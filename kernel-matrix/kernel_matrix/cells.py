@@ -159,6 +159,9 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
         return f"pytest was killed by signal {-exit_status}", Status.HARNESS
     if exit_status == PytestExit.USAGE:
         return last_words(log), Status.USAGE
+    no_boot = [boot["failed"] for boot in journal.boots if "failed" in boot]
+    if exit_status == PytestExit.INTERNAL and no_boot:
+        return f"no machine: {no_boot[-1]}", Status.HARNESS
     if exit_status == PytestExit.INTERNAL:
         return f"pytest failed: {last_words(log)}", Status.HARNESS
     if exit_status == PytestExit.NO_CASES or (exit_status == PytestExit.OK and not journal.cases):

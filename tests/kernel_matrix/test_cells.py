@@ -83,12 +83,14 @@ def test_directories_are_safe_and_unique():
     assert names == ["debian-6.12", "path-a-b", "debian-6.12-2", "kernel", "debian-7.3"]
 
 
-def journal_of(*, finish=True, running=None, cases=1):
+def journal_of(*, finish=True, running=None, cases=1, no_boot=""):
     read = journal.Journal()
     for number in range(cases):
         read.cases[f"c{number}"] = journal.Case(f"c{number}", "pass")
     if running:
         read.running[running] = {}
+    if no_boot:
+        read.boots.append({"failed": no_boot})
     read.finish = {"exitstatus": 0} if finish else None
     return read
 
@@ -123,6 +125,14 @@ def journal_of(*, finish=True, running=None, cases=1):
         (journal_of(cases=0), 0, "", "", "no case was selected", Status.NOTHING),
         (journal_of(cases=0), 1, "", "", "no case ran", Status.HARNESS),
         (journal_of(), 3, "", "a\nb\n", "pytest failed: b", Status.HARNESS),
+        (
+            journal_of(cases=0, no_boot="it panicked"),
+            3,
+            "",
+            "! something else !",
+            "no machine: it panicked",
+            Status.HARNESS,
+        ),
         (
             journal_of(),
             2,

@@ -1,5 +1,6 @@
 """What is said of cases that crash, hang, damage and fail, in a real machine; and that the rest runs."""
 
+import json
 import os
 import signal
 import subprocess
@@ -99,6 +100,27 @@ def test_the_terminal_shows_transcript_and_console(run: tuple[Journal, str]) -> 
     assert "CRASH: Kernel panic - not syncing: sysrq triggered crash" in printed
     assert 'write(3, "c", 1) <unfinished ...>' in printed
     assert "Traceback" not in printed
+
+
+def test_a_kernel_that_panics_at_boot_ends_the_run_with_one_line(
+    tmp_path: Path, vm_kernel: str, run_pytest: Callable[..., Any]
+) -> None:
+    kernel = json.loads(Path(vm_kernel.removeprefix("resolved:")).read_text())
+    path = tmp_path / "kernel.json"
+    path.write_text(json.dumps(kernel | {"cmdline": "rdinit=/no/such/init"}))
+    done = run_pytest(
+        CASES, "-k", "first or last", "--kernel", f"resolved:{path}", "--accel", "tcg",
+        "--journal", tmp_path / "journal.jsonl", "--run-dir", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 3
+    said = [line for line in done.stdout.splitlines() if line.startswith("! ")]
+    assert len(said) == 1
+    assert "no machine: " in said[0]
+    assert "did not boot: Kernel panic - not syncing: " in said[0]
+    assert "Traceback" not in done.stdout + done.stderr
+    journal = load(tmp_path / "journal.jsonl")
+    assert "Kernel panic" in journal.boots[0]["failed"]
+    assert [case.verdict for case in journal.results()] == ["error", "miss", "miss"]
 
 
 def qemu_of(directory: Path) -> list[int]:
