@@ -5,8 +5,6 @@ Not collected by itself: a disposable machine is needed.
 
 from errno import EBADF
 
-import pytest
-
 from fixtures.cases import needs, table
 from fixtures.machine import Live
 from fixtures.pipes import Pipe

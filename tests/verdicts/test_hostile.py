@@ -1,17 +1,17 @@
-"""What is said of cases that crash, hang, damage and fail, in a real machine; and that the rest runs."""
+"""What is said of cases that crash, hang, damage and fail in a real machine; the rest runs."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kernel_matrix.journal import Journal, load
 
+from kernel_matrix.journal import Journal, load
 from tests.conftest import ROOT, environment
 
 CASES = Path("tests/verdicts/hostile_cases.py")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.vm
 @pytest.fixture(scope="module")
 def run(
     tmp_path_factory: pytest.TempPathFactory, vm_kernel: str, run_pytest: Callable[..., Any]
-) -> Iterator[tuple[Journal, str]]:
+) -> tuple[Journal, str]:
     """One run of all hostile cases: its journal and what it printed."""
     directory = tmp_path_factory.mktemp("hostile")
     done = run_pytest(
@@ -30,7 +30,7 @@ def run(
         "--journal", directory / "journal.jsonl", "--run-dir", directory,
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    yield load(directory / "journal.jsonl"), done.stdout
+    return load(directory / "journal.jsonl"), done.stdout
 
 
 VERDICTS = {
