@@ -110,6 +110,12 @@ def _foreign_memory(child: Child) -> str:
     return "" if scope < 2 else f"Yama's scope {scope} keeps processes from looking into others"
 
 
+def _huge_pages(child: Child) -> str:
+    memory = child.pages(1)
+    result = child.madvise(memory, memory.length, c.MADV_HUGEPAGE)
+    return "" if result.ok else f"madvise(MADV_HUGEPAGE) answers {result!r}"
+
+
 def _guard_pages(child: Child) -> str:
     memory = child.pages(1)
     result = child.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
@@ -186,6 +192,7 @@ PROBES: Mapping[str, Probe] = {
     "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
     "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
     "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
+    "transparent-huge-pages": Probe(SkipClass.CONFIG, _huge_pages),
     "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),
     "memfd_secret": Probe(
         SkipClass.KERNEL_LACKS, _answers(lambda child: child.memfd_secret(0), "memfd_secret()")
