@@ -9,6 +9,7 @@ from suites.shared.events import file_holds
 
 #: Seed of what a file holds.
 CONTENT_SEED = 21
+_TEXT_LIMIT = 8192
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,12 @@ def disk_file(child: Child, directory: str, length: int, seed: int = CONTENT_SEE
     path = f"{directory}/{seed}-{child.addresses.take(1):x}"
     fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDWR | c.O_CREAT | c.O_EXCL, 0o666))
     return fill(child, fd, length, seed)
+
+
+def text_of(child: Child, path: str) -> str:
+    """The beginning of a text file of the kernel's, as the child sees it."""
+    fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDONLY, 0))
+    memory = child.memory(_TEXT_LIMIT)
+    length = child.must.read(fd, memory, _TEXT_LIMIT)
+    child.queued.close(fd)
+    return child.peek(memory.address, length).decode()
