@@ -88,10 +88,15 @@ def make(
     argv = ["make", "-C", str(source), f"O={objects}", f"-j{jobs}", *targets]
     if shutil.which("ionice"):
         argv = ["ionice", "-c3", *argv]
+    argv = ["nice", "-n", "19", *argv]
+    if shutil.which("setpriv"):
+        # If we are killed, make must not go on with nobody to hold the lock. The thread that starts
+        # it, which is what counts as its parent, waits for it.
+        argv = ["setpriv", "--pdeathsig", "TERM", *argv]
     start = log.stat().st_size if log.exists() else 0
     with log.open("a", errors="replace") as out:
         process = subprocess.Popen(
-            ["nice", "-n", "19", *argv],
+            argv,
             env={**_clean(), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

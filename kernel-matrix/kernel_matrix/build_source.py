@@ -130,6 +130,9 @@ def source(directory: Path, package: Package, say: Say) -> Path:
     final = directory / "source"
     if _load(final / "package.json") == package and (final / _LAYOUT).exists():
         return final / "linux"
+    # The lock is ours: what is half made was left behind by somebody who was killed.
+    for left in directory.glob(".partial-*"):
+        shutil.rmtree(left, ignore_errors=True)
     with scratch(directory) as work:
         say(f"downloading {package.name} {package.version} (about 150 MB)")
         deb = Apt.prepared(find_mirror()).download([(package.name, package.version)], work, say)[0]

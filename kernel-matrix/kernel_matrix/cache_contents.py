@@ -30,10 +30,10 @@ class Part:
 
 
 def contents() -> Iterator[Part]:
-    """Everything in the cache; kernels one by one."""
+    """Everything in the cache; kernels, and what they are built from, one by one."""
     for top in sorted(cache_dir().iterdir()):
-        if top.name == "kernels":
-            for path in sorted(top.glob("*/*")):
+        if top.name in ("kernels", "builds"):
+            for path in sorted(top.glob("*/*" if top.name == "kernels" else "*")):
                 yield _part(top.name, path)
         else:
             yield _part(top.name, top)

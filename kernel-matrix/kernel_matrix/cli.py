@@ -48,18 +48,22 @@ def cli() -> None:
 @cli.command(epilog=example("  kernel-matrix resolve debian:6.12 --json"))
 @click.argument("selector")
 @click.option("--json", "as_json", is_flag=True, help="Print the kernel as a JSON object.")
-def resolve(selector: str, as_json: bool) -> None:
+@click.option("--build", is_flag=True, help="Build a copy of tree:<directory>, and use that.")
+def resolve(selector: str, as_json: bool, build: bool) -> None:
     """Fetch the kernel that SELECTOR means, and say where it is.
 
     \b
     debian:6.12                        the newest package of a series
     debian:6.1.192-2                   a package version
     debian:6.12.95+deb13-cloud-amd64   a release
+    reference:6.12[+debug]             our own process_vmsplice, built here
+    tree:<directory>                   what was built in a tree
+    tree:<directory>+build             the same with --build: a copy is configured and built
     path:arch/x86/boot/bzImage         a kernel image
     local                              the running kernel
     or an id in matrix.toml
     """
-    entry = manifest.load().find(selector)
+    entry = manifest.load().find(_built(selector) if build else selector)
     kernel = entry.applied(
         providers.resolve(entry.selector, lambda line: click.echo(line, err=True))
     )
@@ -69,6 +73,12 @@ def resolve(selector: str, as_json: bool) -> None:
     for key, value in kernel.to_json().items():
         if value not in (None, ""):
             click.echo(f"{key:20} {value}")
+
+
+def _built(selector: str) -> str:
+    """The selector of a tree as that of a copy that is built."""
+    is_tree = selector.startswith("tree:") and not selector.endswith("+build")
+    return f"{selector}+build" if is_tree else selector
 
 
 @cli.command(epilog=example("  kernel-matrix kernels --all"))
@@ -103,6 +113,13 @@ def kernels(everything: bool) -> None:
 
 @cli.command(epilog=example("  kernel-matrix clean --kernels"))
 @click.option("--kernels", "parts", flag_value="kernels", multiple=True, help="Remove the kernels.")
+@click.option(
+    "--builds",
+    "parts",
+    flag_value="builds",
+    multiple=True,
+    help="Remove the sources and objects of kernels built here.",
+)
 @click.option("--lists", "parts", flag_value="apt", multiple=True, help="Remove package lists.")
 @click.option("--all", "parts", flag_value="*", multiple=True, help="Remove everything.")
 def clean(parts: tuple[str, ...]) -> None:
@@ -131,6 +148,7 @@ def clean(parts: tuple[str, ...]) -> None:
     metavar="SELECTOR",
     help="A kernel: debian:6.12, path:<bzImage>, local, or an id of matrix.toml.",
 )
+@click.option("--build", is_flag=True, help="Build a copy of each tree:<directory>, and use that.")
 @click.option(
     "--group",
     "groups",
@@ -198,6 +216,7 @@ def clean(parts: tuple[str, ...]) -> None:
 def run(
     selectors: tuple[str, ...],
     groups: tuple[str, ...],
+    build: bool,
     matrix: Path,
     accel: str,
     channel: str,
@@ -214,6 +233,8 @@ def run(
     PYTEST_ARGS, after --, are for pytest. Paths among them are relative to the work tree and
     take the place of all suites; {cell} becomes the directory of each kernel's run.
     """
+    if build:
+        selectors = tuple(map(_built, selectors))
     entries = manifest.load(matrix).select(selectors, groups)
     cache_dir()  # one that cannot be written is one line, not one for each kernel
     options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
