@@ -122,6 +122,11 @@ def short(value: str) -> str:
 _VOLATILE = re.compile(r"0x[0-9a-f]+|\d+")
 
 
+def steady(text: str) -> str:
+    """A text that is the same tomorrow: without addresses, process ids and times."""
+    return _VOLATILE.sub("N", text)
+
+
 def fingerprint(case: Case) -> str:
     """What tells two results of one verdict apart: the answer, else the message less its numbers.
 
@@ -134,7 +139,7 @@ def fingerprint(case: Case) -> str:
             return f"{verdict(case)} {short(case.observed)}"
     if case.observed or verdict(case) == "pass":
         return short(case.observed)
-    return _VOLATILE.sub("N", case.message)
+    return steady(case.message)
 
 
 def transition(before: Case | None, after: Case | None) -> Transition:
@@ -207,7 +212,7 @@ def phrase(case: Case) -> str:
     if case.strength == OBSERVED and found is Kind.PASS:
         return f"observed {short(case.observed)}" if case.observed else "observed nothing"
     if found is Kind.SKIP:
-        return f"skip, {case.skip.get('class', '')}: {case.skip.get('reason', '')}"
+        return f"skip ({case.skip.get('class', '')}: {case.skip.get('reason', '')})"
     if found is Kind.FAIL and case.observed and case.expected:
         return f"observed {short(case.observed)} instead of {short(case.expected)}"
     if found is Kind.FAIL and case.observed:

@@ -54,7 +54,7 @@ debian 6.1.192-1 -> debian 6.1.195-1: 1 regression, 1 new failure, 1 changed, 1 
       pass -> observed -1 EINVAL instead of -1 EFAULT
   NEW FAILURE {case}[e]
       clause: vmsplice:errors:einval, documented
-      skip, kernel-lacks: ENOSYS -> crash: Kernel panic - not syncing: x
+      skip (kernel-lacks: ENOSYS) -> crash: Kernel panic - not syncing: x
   CHANGED {case}[d]
       clause: vmsplice:errors:einval, documented
       observed -1 EINVAL instead of -1 EFAULT -> observed -1 EFAULT instead of -1 EFAULT

@@ -166,7 +166,7 @@ ONE, TWO = case("pass", observed="1", **OBSERVED), case("pass", observed="2", **
             [PASS, FAIL, FAIL, PASS],
             f"pass up to a 5.10; {WRONG} from a 6.1 to a 6.12; pass from a 7.3 on",
         ),
-        ([GONE, GONE, PASS, PASS], "skip, kernel-lacks: because up to a 6.1; pass from a 6.12 on"),
+        ([GONE, GONE, PASS, PASS], "skip (kernel-lacks: because) up to a 6.1; pass from a 6.12 on"),
         ([ONE, ONE, TWO, TWO], "observed 1 up to a 6.1; observed 2 from a 6.12 on"),
         ([PASS, SAMPLES["environment"], PASS, PASS], ""),
         ([UNKNOWN, None, None, FAIL], ""),

@@ -45,8 +45,8 @@ def test_what_goes_down_is_an_issue_with_its_incident():
 
 
 def test_one_bug_on_two_kernels_is_one_issue():
-    crash = CASES[3]
-    data = valid(run("r", kernel("a", "6.1", crash), kernel("b", "6.2", crash)))
+    one, two = (case("x", "crash", message=f"BUG: bad page at 0x{n}f, pid {n}") for n in (4, 17))
+    data = valid(run("r", kernel("a", "6.1", one), kernel("b", "6.2", two)))
     assert len(data["issues"]) == 1
     assert len(data["incidents"]) == 2
 

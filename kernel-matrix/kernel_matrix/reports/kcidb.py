@@ -14,7 +14,7 @@ from helpers.errors import UserError
 from kernel_matrix.journal import Case
 from kernel_matrix.reports.results import KernelResults, Results
 from kernel_matrix.reports.texts import clean, cut, dotted, explained, facts, one_line, stamp
-from kernel_matrix.transitions import short
+from kernel_matrix.transitions import short, steady
 
 ORIGIN = "kernel_matrix"
 SUITE = "kernel_matrix"
@@ -156,7 +156,7 @@ def _platform(kernel: KernelResults) -> str:
 
 def _incident(case: Case, test: str, origin: str, found: dict[str, Any]) -> None:
     title = clean(one_line(case.message)) or case.verdict
-    issue = f"{origin}:{case.verdict}-{_digest(title)}"
+    issue = f"{origin}:{case.verdict}-{_digest(steady(title))}"
     found["issues"][issue] = {
         "id": issue,
         "version": 1,
