@@ -192,6 +192,9 @@ PROBES: Mapping[str, Probe] = {
     "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
     "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
     "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
+    "protection-keys": Probe(
+        SkipClass.ARCH, _answers(lambda child: child.pkey_alloc(0, 0), "pkey_alloc()")
+    ),
     "transparent-huge-pages": Probe(SkipClass.CONFIG, _huge_pages),
     "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),
     "memfd_secret": Probe(

@@ -73,6 +73,8 @@ void *mmap(void *addr, size_t length, unsigned long prot, unsigned long flags, u
 int munmap(void *addr, size_t length);
 int mprotect(void *addr, size_t length, unsigned long prot);
 int madvise(void *addr, size_t length, int advice);
+int pkey_alloc(unsigned int flags, unsigned long access_rights);
+int pkey_mprotect(void *addr, size_t length, unsigned long prot, int pkey);
 
 /* processes, signals, time */
 pid_t getpid(void);
