@@ -43,6 +43,13 @@ def secret(caller: Child) -> Span:
     return caller.pages(1, flags=c.MAP_SHARED, fd=fd)
 
 
+def locked_by_key(caller: Child) -> Span:
+    memory = caller.pages(1, seed=7)
+    key = caller.must.pkey_alloc(0, c.PKEY_DISABLE_ACCESS)
+    caller.must.pkey_mprotect(memory, memory.length, READ_WRITE, key)
+    return memory
+
+
 def guarded(caller: Child) -> Span:
     memory = caller.pages(1, seed=7)
     caller.must.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
@@ -60,6 +67,10 @@ def guarded(caller: Child) -> Span:
      clause("vmsplice:memory:protection")),
     ("exec-only-untouched", protected(c.PROT_EXEC, touched=False),
      clause("vmsplice:memory:protection")),
+    ("exec-only", protected(c.PROT_EXEC, touched=True),
+     clause("vmsplice:memory:protection-key"), needs("protection-keys")),
+    ("no-access-by-its-key", locked_by_key,
+     clause("vmsplice:memory:protection-key"), needs("protection-keys")),
     ("beyond-the-end-of-a-file", beyond_the_end, clause("vmsplice:memory:beyond-end-of-file")),
     ("secret", secret, clause("vmsplice:memory:secret"), needs("memfd_secret")),
     ("guard-page", guarded, clause("vmsplice:memory:guard"), needs("guard-pages")),
