@@ -121,7 +121,8 @@ def make(
         with log.open(errors="replace") as file:
             file.seek(start)
             reason = build_log.first_error(file.read())
-        raise UserError(f"{reason or f'make ended with status {status}'}; all of it is in {log}")
+        reason = reason.replace(f"{source}/", "") or f"make ended with status {status}"
+        raise UserError(f"{reason}; all of it is in {log}")
 
 
 def _end(process: subprocess.Popen[str]) -> None:
