@@ -205,6 +205,14 @@ def test_a_run_ends_with_its_comparison_and_its_reports(runs, capsys):
     assert plain.conclude(new, report.load(new)) == 1
 
 
+def test_a_run_whose_directory_is_gone_is_still_told(runs, tmp_path, capsys):
+    new = runs[1]
+    summaries = report.load(new)
+    after = after_run.plan("", None, ["x:6.1", "x:6.2"])
+    assert after.conclude(tmp_path / "gone", summaries) == 1
+    assert "x:6.1      1.0      2     0     2" in capsys.readouterr().out
+
+
 def test_a_harness_failure_is_not_hidden_by_a_baseline(runs):
     old, _ = runs
     first, second = report.load(old)

@@ -223,6 +223,19 @@ def test_boundaries_follow_the_versions_of_one_line_of_kernels():
     assert compare_text.render_boundaries([]) == ""
 
 
+@pytest.mark.parametrize(
+    ("ident", "line"),
+    [
+        ("debian:6.12", "debian"),
+        ("debian:6.12.95+deb13-cloud-amd64", "debian"),
+        ("reference:6.12+debug", "reference+debug"),
+        ("local", "local"),
+    ],
+)
+def test_lines_of_kernels(ident, line):
+    assert kernel(ident, "6.12").line == line
+
+
 def test_order_of_versions():
     versions = [
         "5.10.244-1", "6.1.192-2", "6.12~rc7-1~exp1", "6.12", "6.12.9-1",

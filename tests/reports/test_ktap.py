@@ -17,7 +17,7 @@ def test_every_verdict_has_its_result_and_directive():
         ("test_x[fail]", False, "", ""),
         ("test_x[stale]", False, "", ""),
         ("test_x[crash]", False, "ERROR", "kernel panic: Kernel panic - not syncing: x"),
-        ("test_x[hang]", False, "TIMEOUT", "0 seconds"),
+        ("test_x[hang]", False, "TIMEOUT", "1 seconds"),
         ("test_x[error]", False, "ERROR", "KeyError: 'a'"),
         ("test_x[miss]", False, "ERROR", "not run"),
         ("test_x[skip]", True, "SKIP", "kernel-lacks: ENOSYS"),

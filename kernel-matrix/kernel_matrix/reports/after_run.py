@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from helpers.errors import UserError
 from kernel_matrix import compare, compare_sides, compare_text, expectations
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.expectations import Deviation
@@ -55,7 +56,10 @@ def _with_baseline(run: Status, compared: Status) -> Status:
 
 def _results(directory: Path, summaries: Sequence[Summary]) -> Results:
     """The results in a directory, with what only the runner knows of cells that it gave up."""
-    read = {kernel.id: kernel for kernel in results.load_run(directory).kernels}
+    try:
+        read = {kernel.id: kernel for kernel in results.load_run(directory).kernels}
+    except UserError:  # what is on the disk is lost; the verdicts are still at hand
+        read = {}
     kernels = []
     for summary in summaries:
         kernel = read.get(summary.id, KernelResults(summary))

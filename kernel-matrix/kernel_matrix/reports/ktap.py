@@ -72,7 +72,7 @@ def _directive(case: Case) -> str:
         case "deviation":
             return f" # XFAIL {_text(case.known)}"
         case "hang":
-            return f" # TIMEOUT {case.seconds:.0f} seconds"
+            return f" # TIMEOUT {max(1, round(case.seconds))} seconds"
         case "crash":
             return f" # ERROR kernel panic: {_text(case.message)}"
         case "miss":

@@ -17,6 +17,8 @@ from kernel_matrix.providers import debversion
 FORMAT = "kernel-matrix results"
 SCHEMA = 1
 
+_FLAVOUR = re.compile(r"\+[a-z]+$")
+
 
 @dataclass(frozen=True)
 class KernelResults:
@@ -71,8 +73,12 @@ class KernelResults:
 
     @property
     def line(self) -> str:
-        """The family whose versions can be ordered: "debian" of "debian:6.12"."""
-        return self.id.partition(":")[0]
+        """The family whose versions can be ordered: "debian" of "debian:6.12".
+
+        A flavour is a family of its own: "reference+debug" of "reference:6.12+debug".
+        """
+        flavour = _FLAVOUR.search(self.id)
+        return self.id.partition(":")[0] + (flavour[0] if flavour else "")
 
     @property
     def label(self) -> str:
