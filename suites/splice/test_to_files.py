@@ -41,6 +41,20 @@ def test_it_moves_what_the_pipe_has(caller: Child, pipe: Pipe, length: int, flag
     pipe.holds()
 
 
+@clause("splice:to-file:einval-length")
+@table("length", ("2-to-63", 1 << 63), ("size-max", (1 << 64) - 1))
+@table("offset", ("no-offset", None), ("offset", 3))
+def test_a_length_that_is_negative_as_ssize_t_is_einval(
+    caller: Child, pipe: Pipe, length: int, offset: int | None
+) -> None:
+    file, data = memfd(caller, 100), caller.memory(10, seed=1)
+    place = abi.new("loff_t *", offset) if offset is not None else None
+    pipe.put(data[:])
+    assert caller.splice(pipe.read, None, file.fd, place, length, 0) == Err(EINVAL)
+    file.holds(file.part(0, 100))
+    pipe.holds(data.piece(data[:]))
+
+
 @clause("splice:to-file:what-is-there")
 @table("kind", ("memfd", "memfd"), ("disk-file", "disk"))
 def test_it_moves_many_slots(caller: Child, full_pipe: Pipe, directory: str, kind: str) -> None:
