@@ -177,6 +177,16 @@ def test_the_entries_of_this_project_can_be_read():
     expectations.load()
 
 
+def test_the_entry_that_explains_the_format_can_be_read():
+    text = (expectations.DIRECTORY / "README.md").read_text()
+    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert example
+    (found,) = parse(example[1], "README.md", CLAUSES)
+    assert found.before == "6.12.117"
+    optional = [line for line in example[1].splitlines() if re.match(r"# \w+ =", line)]
+    assert len(optional) == 3
+
+
 KERNELS = [
     kernel("debian:5.10", "5.10.244", case("a"), wrong("b"), case("c")),
     kernel("debian:6.1", "6.1.192", wrong("a"), wrong("b"), wrong("c")),

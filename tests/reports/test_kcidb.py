@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from kcidb_io import schema
@@ -17,9 +18,13 @@ def valid(found) -> dict:
     return data
 
 
+def cases(data: dict) -> list[dict]:
+    return [test for test in data["tests"] if test["path"] != "boot"]
+
+
 def test_every_verdict_has_its_status():
     data = valid(RUN)
-    found = {test["misc"]["case"].partition("[")[2]: test["status"] for test in data["tests"]}
+    found = {test["misc"]["case"].partition("[")[2]: test["status"] for test in cases(data)}
     assert found == {
         "pass]": "PASS",
         "fail]": "FAIL",
@@ -39,9 +44,38 @@ def test_what_goes_down_is_an_issue_with_its_incident():
         "Kernel panic - not syncing: x",
         "blocked in pipe_read",
     ]
-    tests = {test["id"]: test["misc"]["verdict"] for test in data["tests"]}
+    tests = {test["id"]: test["misc"]["verdict"] for test in cases(data)}
     assert [tests[each["test_id"]] for each in data["incidents"]] == ["crash", "hang"]
     assert {each["issue_id"] for each in data["incidents"]} == {i["id"] for i in data["issues"]}
+
+
+PANIC = {"failed": "did not boot", "seconds": 3.0, "console": "Kernel panic\x00"}
+
+
+@pytest.mark.parametrize(
+    ("boots", "status", "excerpt"),
+    [
+        (({"what": "qemu tcg", "seconds": 2.5},), "PASS", None),
+        ((PANIC,), "FAIL", "did not boot\nKernel panic"),
+        ((), "MISS", "no mirror"),
+    ],
+)
+def test_a_kernel_that_does_not_boot_is_there_too(boots, status, excerpt):
+    found = replace(kernel("k", "6.1", problem="no mirror"), boots=boots)
+    (test,) = valid(run("r", found))["tests"]
+    assert (test["path"], test["status"]) == ("boot", status)
+    assert test.get("log_excerpt") == excerpt
+
+
+def test_neither_the_running_kernel_nor_one_that_is_not_there_was_booted():
+    running = kernel("local", "6.1", CASES[0])
+    running.kernel["sha256"] = ""
+    absent = replace(kernel("debian:6.99", ""), kernel={})
+    data = valid(run("r", running, absent))
+    assert [test["path"] for test in data["tests"]] == [
+        "kernel_matrix.vmsplice.test_length.test_x.pass"
+    ]
+    assert len(data["builds"]) == 1
 
 
 def test_one_bug_on_two_kernels_is_one_issue():
@@ -57,12 +91,12 @@ def test_ids_are_the_same_whenever_the_report_is_made_and_no_two_are():
     for key in ("checkouts", "builds", "tests", "issues", "incidents"):
         idents = [each["id"] for each in data[key]]
         assert len(set(idents)) == len(idents), key
-    paths = [test["path"] for test in data["tests"][: 2 * len(CASES)]]
+    paths = [test["path"] for test in cases(data)[: 2 * len(CASES)]]
     assert len(set(paths)) == len(paths)
 
 
 def test_fields_that_the_dashboard_wants():
-    test = valid(RUN)["tests"][1]
+    test = cases(valid(RUN))[1]
     assert test["path"] == "kernel_matrix.vmsplice.test_length.test_x.fail"
     assert test["start_time"] == "2026-11-23T00:14:03.250+00:00"
     assert test["duration"] == 0.0123
@@ -90,11 +124,11 @@ def test_paths(ident, path):
 def test_any_text_can_be_in_it(text):
     bad = case("x", "crash", message=text, console=text, observed=text, known=text, expected=text)
     data = valid(run("r", kernel("k", text, bad, problem=text)))
-    assert len(data["tests"][0]["log_excerpt"]) <= 16384
+    assert len(cases(data)[0]["log_excerpt"]) <= 16384
 
 
 def test_an_empty_run_and_another_origin():
     assert valid(run("r"))["tests"] == []
-    assert kcidb.report(RUN, "my_ci")["tests"][0]["id"].startswith("my_ci:")
+    assert kcidb.report(RUN, "my_ci")["tests"][1]["id"].startswith("my_ci:")
     with pytest.raises(UserError, match="a KCIDB origin is small letters"):
         kcidb.report(RUN, "My CI")

@@ -68,6 +68,8 @@ def _digest(*parts: object) -> str:
 
 def _kernel(kernel: KernelResults, origin: str, found: dict[str, Any]) -> None:
     """Add a kernel. The same kernel has the same checkout and build in every run."""
+    if not kernel.kernel:  # never resolved: there is nothing that was tested
+        return
     image = kernel.kernel.get("sha256") or f"{kernel.id} {kernel.version}"
     checkout, build = f"{origin}:{_digest('c', image)}", f"{origin}:{_digest('b', image)}"
     run = _digest(kernel.id, image, kernel.started)
@@ -89,6 +91,11 @@ def _kernel(kernel: KernelResults, origin: str, found: dict[str, Any]) -> None:
         status="PASS",
         misc=known,
     )
+    boot = _boot(kernel)
+    if boot:
+        found["tests"].append(
+            boot | {"id": f"{origin}:{run}.boot", "origin": origin, "build_id": build}
+        )
     taken: Counter[str] = Counter()
     for case in kernel.summary.cases:
         where = path(case.id)
@@ -118,6 +125,26 @@ def path(ident: str) -> str:
     parts = [SUITE, *place.split("."), name, row]
     words = (re.sub(r"[^A-Za-z0-9_-]+", "_", part) for part in parts)
     return ".".join(word for word in words if word)
+
+
+def _boot(kernel: KernelResults) -> dict[str, Any]:
+    """The test that KernelCI knows every kernel by; {} for the running kernel.
+
+    A kernel whose machine said nothing at all was missed: nobody knows whose fault that is.
+    """
+    if not kernel.kernel.get("sha256"):
+        return {}
+    first = next(iter(kernel.boots), {})
+    failed = str(first.get("failed") or "")
+    excerpt = f"{failed}\n{first.get('console') or ''}" if failed else kernel.summary.problem
+    return _filled(
+        path="boot",
+        status="FAIL" if failed else "PASS" if first else "MISS",
+        start_time=stamp(kernel.started),
+        duration=round(float(first.get("seconds") or 0.0), 3),
+        log_excerpt=cut(excerpt) if failed or not first else "",
+        environment=_filled(comment=kernel.machine, misc={"platform": _platform(kernel)}),
+    )
 
 
 def _test(kernel: KernelResults, case: Case, where: str) -> dict[str, Any]:
