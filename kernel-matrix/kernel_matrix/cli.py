@@ -210,7 +210,7 @@ def clean(parts: tuple[str, ...]) -> None:
     "reports",
     default="",
     metavar="FORMAT,...",
-    help="Also write junit, ktap, kcidb, markdown or json into the run's directory.",
+    help="Also write junit, ktap, kcidb, allure, markdown or json into the run's directory.",
 )
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def run(

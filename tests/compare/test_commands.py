@@ -100,6 +100,15 @@ def test_formats_of_report(runs, name, start):
     assert text.startswith(start)
 
 
+def test_allure_is_a_directory(runs, tmp_path):
+    assert invoke("report", runs[0], "--format", "allure") == (
+        2,
+        "error: allure is a directory of files: name one with --out\n",
+    )
+    assert invoke("report", runs[0], "--format", "allure", "--out", tmp_path / "a") == (0, "")
+    assert len(list((tmp_path / "a").glob("*-result.json"))) == 4
+
+
 def test_the_text_of_a_run_has_its_status(runs, tmp_path):
     status, text = invoke("report", runs[1])
     assert status == 1

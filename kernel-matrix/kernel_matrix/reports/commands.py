@@ -81,10 +81,10 @@ def print_results(
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["text", "junit", "ktap", "kcidb", "markdown", "json"]),
+    type=click.Choice(["text", "junit", "ktap", "kcidb", "allure", "markdown", "json"]),
     default="text",
     show_default=True,
-    help="json is what --baseline and compare take.",
+    help="json is what --baseline and compare take; allure is a directory of files.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="A file.  [default: standard output]")
 @click.option(
@@ -100,13 +100,17 @@ def report(directory: Path | None, name: str, out: Path | None, origin: str) -> 
     exit status of the run; in the other formats 0, once it is written.
     """
     from kernel_matrix import compare_sides
-    from kernel_matrix.reports import formats, kcidb
+    from kernel_matrix.reports import allure, formats, kcidb
 
     where = directory or LATEST
     found = compare_sides.judged(where)
     if name == "text":
         raise SystemExit(print_results(found, where, out=out))
-    if name == "kcidb":
+    if name == formats.ALLURE:
+        if out is None:
+            raise UserError("allure is a directory of files: name one with --out")
+        allure.write(out, found)
+    elif name == "kcidb":
         give(kcidb.render(found, origin), out)
     else:
         give(formats.FORMATS[name].render(found, None), out)

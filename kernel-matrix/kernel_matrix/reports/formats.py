@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.errors import UserError
 from kernel_matrix.compare import Comparison
-from kernel_matrix.reports import junit, kcidb, ktap, results, summary
+from kernel_matrix.reports import allure, junit, kcidb, ktap, results, summary
 from kernel_matrix.reports.results import Results
 
 Render = Callable[[Results, Comparison | None], str]
@@ -30,6 +30,10 @@ FORMATS = {
 }
 
 
+ALLURE = "allure"
+"""The one that is a directory of files."""
+
+
 def to_json(found: Results) -> str:
     """Results as a file that can be a baseline."""
     return json.dumps(results.to_json(found), separators=(",", ":")) + "\n"
@@ -42,9 +46,10 @@ def named(text: str) -> tuple[str, ...]:
         UserError: one of them does not exist.
     """
     names = tuple(name.strip() for name in text.split(",") if name.strip())
+    known = (*FORMATS, ALLURE)
     for name in names:
-        if name not in FORMATS:
-            raise UserError(f"unknown report {name!r}; the reports are: {', '.join(FORMATS)}")
+        if name not in known:
+            raise UserError(f"unknown report {name!r}; the reports are: {', '.join(known)}")
     return names
 
 
@@ -56,10 +61,15 @@ def write(
     Raises:
         UserError: a file cannot be written.
     """
-    return [
-        save(directory / FORMATS[name].file, FORMATS[name].render(found, comparison))
-        for name in names
-    ]
+    written = []
+    for name in names:
+        if name == ALLURE:
+            allure.write(directory / allure.DIRECTORY, found)
+            written.append(directory / allure.DIRECTORY)
+        else:
+            form = FORMATS[name]
+            written.append(save(directory / form.file, form.render(found, comparison)))
+    return written
 
 
 def save(path: Path, text: str) -> Path:
