@@ -201,4 +201,4 @@ def status(summaries: Sequence[Summary]) -> Status:
         return Status.USAGE
     if any(counts[verdict] for verdict in FINDINGS):
         return Status.FINDINGS
-    return Status.CLEAN if counts["pass"] else Status.NOTHING
+    return Status.CLEAN if counts["pass"] or counts["deviation"] else Status.NOTHING

@@ -206,8 +206,20 @@ def unchanged(before: Case, after: Case) -> bool:
     return transition(before, after) in (Transition.SAME, Transition.STILL_FAILING)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PHRASE = 300
+
+
 def phrase(case: Case) -> str:
-    """A result in a few words: "pass", "observed -1 EINVAL instead of -1 EFAULT"."""
+    """A result in a few words: "pass", "observed -1 EINVAL instead of -1 EFAULT".
+
+    Part of it may come from the kernel under test: nothing in it moves a terminal's cursor.
+    """
+    text = _CONTROL.sub("?", _phrase(case))
+    return text if len(text) <= _PHRASE else f"{text[: _PHRASE - 3]}..."
+
+
+def _phrase(case: Case) -> str:
     found = kind(case)
     if case.strength == OBSERVED and found is Kind.PASS:
         return f"observed {short(case.observed)}" if case.observed else "observed nothing"

@@ -41,6 +41,7 @@ def test_an_expected_failure_is_counted_apart():
     assert second.verdict == "skip"
     assert found.summary.counts == {"deviation": 1, "skip": 1}
     assert tally.holds == [("debian:6.1", f"{CALL}[a]")]
+    assert status([found.summary]) == 0
 
 
 def test_failing_otherwise_is_a_failure():

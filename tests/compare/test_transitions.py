@@ -181,3 +181,9 @@ def test_boundaries(results, text):
 def test_phrases_of_what_takes_a_machine_down():
     assert phrase(SAMPLES["hang"]) == "hang: blocked"
     assert phrase(case("deviation", was="fail", observed=EINVAL)) == "observed -1 EINVAL"
+
+
+def test_a_phrase_is_short_and_moves_no_cursor():
+    found = phrase(case("crash", message="\x1b[2Jpanic\x07 " + "x" * 1000))
+    assert found.startswith("crash: ?[2Jpanic? x")
+    assert len(found) == 300

@@ -10,7 +10,7 @@ LIMIT = 16384
 """Bytes of one log; more of them break CI systems' parsers, and KCIDB allows no more characters."""
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def xml(text: str) -> str:
@@ -19,7 +19,10 @@ def xml(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """A text without NUL and lone surrogates."""
+    """A text without control characters, of which NUL is refused and ESC moves cursors.
+
+    Nor has it lone surrogates, which no file can hold.
+    """
     return _NOT_TEXT.sub("", text)
 
 
