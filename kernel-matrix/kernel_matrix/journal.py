@@ -153,7 +153,7 @@ class Journal:
 
 
 # As fixtures/verdicts.py explains a comparison of results.
-_EXPECTED = re.compile(r"^E? *expected (?P<value>.+?)(?: \(clause .*\))?$", re.MULTILINE)
+_EXPECTED = re.compile(r"^E +expected (?P<value>.+?)(?: \(clause [^()]*\))?$", re.MULTILINE)
 
 
 def _expected(longrepr: str) -> str:
