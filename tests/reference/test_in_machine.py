@@ -1,4 +1,4 @@
-"""The reference kernels, booted: machine_cases.py on each of them.
+"""The reference kernels, booted: cases_*.py on each of them.
 
 $KERNEL_MATRIX_TEST_REFERENCE is the one kernel that all of it runs on, "6.12" by default; the
 first run builds it. The long ones are marked slow: other series, and everything under debug.
@@ -19,7 +19,7 @@ from helpers.kernel import Kernel
 from kernel_matrix import build, providers
 from tests.conftest import ROOT, environment
 
-CASES = Path("tests/reference/machine_cases.py")
+CASES = sorted(Path(__file__).parent.glob("cases_*.py"))
 FIRST = os.environ.get("KERNEL_MATRIX_TEST_REFERENCE", "6.12")
 OTHERS = [series for series in build.available() if series != FIRST]
 
@@ -36,7 +36,7 @@ def run(tmp_path):
         (tmp_path / "kernel.json").write_text(json.dumps(kernel.to_json()))
         where = ["--kernel", f"resolved:{tmp_path / 'kernel.json'}", "--accel", "tcg"]
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", CASES, *where, "--run-dir", tmp_path, *arguments],
+            [sys.executable, "-m", "pytest", *CASES, *where, "--run-dir", tmp_path, *arguments],
             cwd=ROOT, capture_output=True, text=True, check=False, env=environment(),
             timeout=timeout,
         )  # fmt: skip
