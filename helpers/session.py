@@ -369,14 +369,16 @@ class Session:
         self._case_deadline = None
         body = wire.varint(flags) + wire.varint(int(KILL_MILLISECONDS * self.scale))
         pending = self.post(Kind.END, None, body, self._ended, what="END")
+        ending = self._seq
+        # asked for in the same message, they are made while the host keeps its books
+        self._spares.clear()
+        spares = [self.fresh_child("spare") for _ in range(SPARES)]
         self.wait(pending, KILL_MILLISECONDS * self.scale / 1000 + AGENT_SECONDS * self.scale)
         ended = pending.result()
-        self.tasks.clear()
-        self._pending.clear()
+        self.tasks = {task.id: task for task, _ in spares}
+        self._pending = {key: left for key, left in self._pending.items() if key[1] > ending}
         self._setup.clear()
-        self._spares.clear()
-        self._spares += [self.fresh_child("spare") for _ in range(SPARES)]
-        self._channel.send()
+        self._spares += spares
         return ended
 
     def _ended(self, frame: Frame) -> EndOfCase:
