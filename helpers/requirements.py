@@ -9,7 +9,9 @@ from helpers import abi, presence
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.descriptors import KINDS, Kind, cannot
+from helpers.errors import MachineLost
 from helpers.outcome import Err, Result
+from helpers.session import Hang
 
 
 class SkipClass(Enum):
@@ -241,7 +243,12 @@ def unmet(requirement: str, around: Surroundings) -> Unmet | None:
         return _config(option, around.config)
     probe = PROBES[requirement]
     if requirement not in around.probed:
-        around.probed[requirement] = probe.ask(around.scratch())
+        try:
+            around.probed[requirement] = probe.ask(around.scratch())
+        except (Hang, MachineLost) as lost:
+            # one case has it as its verdict; asking again would only end another machine
+            around.probed[requirement] = Unmet(probe.kind, f"asking whether it is there: {lost}")
+            raise
     return around.probed[requirement]
 
 

@@ -333,7 +333,7 @@ def bench(selector: str, accel: str, channel: str, repeat: int, suite: str, as_j
     bare_boot         from the start of QEMU to its exit, when /init powers off at once
     hello             from the start of QEMU to the agent's first frame, read on the host
     rtt_8, rtt_64     a request of 8 or 64 bytes and its answer
-    cases_per_second  cases of a cell, by the time from the first start to the last end
+    cases_per_second  cases of a cell, by the time from the first one's end to the last one's
     cell              a whole cell: the pytest process from start to exit, boot included
     ratio             cell / bare_boot
     """

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 
 from helpers.child import Child
+from helpers.errors import MachineLost
 from helpers.requirements import PROBES, Probe, SkipClass, Surroundings, parse_config, unmet
 
 
@@ -55,6 +56,24 @@ def test_a_probe_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert missing is not None
         assert (missing.kind, missing.reason) == (SkipClass.KERNEL_LACKS, "it is not there")
     assert len(asked) == 1
+
+
+def test_a_probe_that_ends_the_machine_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(child: Child) -> str:
+        raise MachineLost("crash", "Kernel panic")
+
+    monkeypatch.setitem(cast("dict[str, Probe]", PROBES), "x", Probe(SkipClass.KERNEL_LACKS, run))
+    place = around()
+    with pytest.raises(MachineLost):
+        unmet("x", place)
+    missing = unmet("x", place)
+    assert missing is not None
+    assert (missing.kind, missing.reason) == (
+        SkipClass.KERNEL_LACKS,
+        "asking whether it is there: Kernel panic",
+    )
 
 
 def test_an_unknown_requirement_is_our_mistake() -> None:
