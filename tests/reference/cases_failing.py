@@ -14,7 +14,7 @@ from fixtures.pipes import make_pipe
 from helpers.abi import constants as c
 from helpers.memory import Span
 from helpers.outcome import Err, Ok
-from tests.reference.batches import BATCH, NO_FILE, batch, encoded, read_file, write_file
+from tests.reference.batches import BATCH, NO_FILE, batch, encoded, read_file, splice, write_file
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
 
@@ -210,6 +210,9 @@ def test_dead_targets_are_gone(caller, new_child):
     watcher = new_child("watcher")
     setting = Setting(caller, new_child("first"))
     sink = caller.pages(1)
+    stranger = new_child("stranger")
+    away = make_pipe(stranger)
+    Identity.of(USER).assume(stranger)
     count = 60
     before = {name: number for name, number in slabs(watcher).items() if name in ONE_EACH}
     for number in range(count):
@@ -226,6 +229,7 @@ def test_dead_targets_are_gone(caller, new_child):
         calls.append(encoded(caller, "process_vmsplice", *good))
         calls.append(encoded(caller, "read", setting.pipe.read, sink, sink.length))
         batch(caller, calls)
+        assert splice(stranger, target.pid, away.write, setting.good) == Err(EPERM)
         target.quit()
         target.wait_death()
 

@@ -4,7 +4,6 @@ Run by test_in_machine.py; not collected by itself: a disposable machine is need
 """
 
 from fixtures.cases import needs
-from helpers.abi import constants as c
 from helpers.outcome import Ok
 from tests.reference.batches import read_file, write_file
 
