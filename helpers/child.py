@@ -1,72 +1,33 @@
 """A process or thread in the machine that makes calls for a case."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from helpers import abi, binding, wire
 from helpers.abi import constants as c
 from helpers.answers import Task, TaskState
-from helpers.errors import ProtocolError, SetupError
+from helpers.calls import (
+    Calls,
+    Line,
+    Numbers,
+    Way,
+    blob,
+    explain,
+    leading_zeros,
+    matched,
+    nothing,
+    returned,
+    value_of,
+)
 from helpers.memory import Addresses, Memory, Piece, joined
-from helpers.outcome import Result, errno_name, from_register
+from helpers.outcome import Result
 from helpers.session import Hang, Pending, Session
-from helpers.wire import Abi, Frame, Kind, Note, Reader, varint
+from helpers.wire import Abi, Frame, Kind, varint
 
 #: Bytes that one PEEK may bring.
 _PEEK_LIMIT = 32768
 _SHOWN = 16
 _SIGSET_SIZE = 8
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Which number a call has in this machine: the machine's architecture and one setting."""
-
-    arch: str = "x86_64"
-    process_vmsplice: int = abi.PROCESS_VMSPLICE_NR
-
-    def of(self, name: str, entry: Abi) -> int:
-        """The number of a call at an entry."""
-        arch = abi.I386 if entry is Abi.I386 else self.arch
-        return binding.number_of(name, arch, self.process_vmsplice)
-
-
-class Way(Enum):
-    """How a call is made: wait for its Result; require success, at once or later; do not wait."""
-
-    NOW = "now"
-    MUST = "must"
-    QUEUED = "queued"
-    BEGIN = "begin"
-
-
-class Calls:
-    """The calls of calls.h as attributes, made by one child in one way."""
-
-    def __init__(self, child: "Child", way: Way, entry: Abi = Abi.NATIVE) -> None:
-        """The child that makes them, what happens with the answer, and the entry used."""
-        self._child = child
-        self._way = way
-        self._entry = entry
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """The call of that name.
-
-        Raises:
-            AttributeError: calls.h has no such call, or this entry no number for it.
-        """
-        prototype = abi.prototypes().get(name)
-        if prototype is None:
-            raise AttributeError(f"no call {name} in helpers/abi/calls.h")
-        number = self._child.numbers.of(name, self._entry)
-
-        def call(*args: Any) -> Any:
-            encoded = binding.encode(prototype, number, args, self._entry)
-            return self._child.make(encoded, self._way, self._entry)
-
-        return call
 
 
 class Child:
@@ -139,7 +100,7 @@ class Child:
         if way is Way.BEGIN:
             return pending
         result = pending.result()
-        return result if way is Way.NOW else _value(encoded, result)
+        return result if way is Way.NOW else value_of(encoded, result)
 
     def _send(
         self,
@@ -153,12 +114,12 @@ class Child:
         line = transcript.begin(self._who, encoded.text)
 
         def decode(frame: Frame) -> Result:
-            result, notes = _returned(frame, encoded)
+            result, notes = returned(frame, encoded)
             binding.take_back(encoded, result)
             shown = hex(result.value) if encoded.pointer and result.ok else repr(result)
             transcript.answer(line, shown, background)
             if notes:
-                raise AssertionError(f"{encoded} = {result!r}, and {_explain(notes)}")
+                raise AssertionError(f"{encoded} = {result!r}, and {explain(notes)}")
             return result
 
         body = bytes((entry,)) + varint(1) + encoded.body
@@ -181,7 +142,7 @@ class Child:
 
         def required(frame: Frame) -> Result:
             result = decode(frame)
-            _value(encoded, result)
+            value_of(encoded, result)
             return result
 
         pending.decode = required
@@ -235,7 +196,7 @@ class Child:
         self._expect_done(Kind.POKE, body, line)
 
     def _expect_done(self, kind: Kind, body: bytes, what: object) -> None:
-        pending = self.session.post(kind, self.task, body, _nothing, what=what, together=True)
+        pending = self.session.post(kind, self.task, body, nothing, what=what, together=True)
         self.session.expect(pending)
 
     def peek(self, address: int, length: int) -> bytes:
@@ -251,7 +212,7 @@ class Child:
     def _peek(self, address: int, length: int) -> Pending[bytes]:
         body = varint(address) + varint(length)
         return self.session.post(
-            Kind.PEEK, self.task, body, _blob, what=f"peek({address:#x}, {length})"
+            Kind.PEEK, self.task, body, blob, what=f"peek({address:#x}, {length})"
         )
 
     def compare(self, address: int, pieces: list[Piece]) -> None:
@@ -285,9 +246,9 @@ class Child:
         what = f"compare({address:#x}, {piece.length})"
         if piece.seed is None:
             body = varint(address) + varint(piece.length)
-            return self.session.post(Kind.PEEK, self.task, body, _leading_zeros, what=what)
+            return self.session.post(Kind.PEEK, self.task, body, leading_zeros, what=what)
         body = b"".join(map(varint, (address, piece.length, piece.seed, piece.start)))
-        return self.session.post(Kind.MATCH, self.task, body, _matched, what=what, together=True)
+        return self.session.post(Kind.MATCH, self.task, body, matched, what=what, together=True)
 
     def _differs(self, address: int, piece: Piece, matching: int) -> None:
         __tracebackhide__ = True
@@ -300,8 +261,8 @@ class Child:
             f" (byte {matching} of {piece.length} of {whose}), but holds {found.hex(' ')}"
         )
 
-    def _line(self, text: Callable[[], str]) -> "_Line":
-        line = _Line(text)
+    def _line(self, text: Callable[[], str]) -> "Line":
+        line = Line(text)
         self.session.transcript.begin(self._who, text).answer = ""
         return line
 
@@ -325,12 +286,12 @@ class Child:
         """Have it exit; nothing answers but its death."""
         self.session.settle()
         body = varint(status) + varint(int(group))
-        self.session.post(Kind.QUIT, self.task, body, _nothing, what="exit")
+        self.session.post(Kind.QUIT, self.task, body, nothing, what="exit")
 
     def reap(self) -> None:
         """Have the agent reap it, when it was spawned with hold."""
         body = varint(self.task.id)
-        self.session.post(Kind.REAP, None, body, _nothing, what="reap").result()
+        self.session.post(Kind.REAP, None, body, nothing, what="reap").result()
 
     # -- what /proc and signals tell
 
@@ -417,57 +378,3 @@ def spawn_with(
     introduced = session.spawn(None, task, flags, wire.HOLD if hold else 0)
     session.expect(introduced)
     return Child(session, task, numbers, Addresses(), introduced)
-
-
-@dataclass(frozen=True)
-class _Line:
-    """Text that is only made when a message needs it."""
-
-    make: Callable[[], str]
-
-    def __str__(self) -> str:
-        return self.make()
-
-
-def _returned(frame: Frame, encoded: binding.Encoded) -> tuple[Result, Note]:
-    reader = Reader(frame.body, "RETURN")
-    count = reader.varint()
-    if count != 1:
-        raise ProtocolError(f"the agent sent {count} answers to 1 call")
-    raw = reader.svarint()
-    notes = Note(reader.byte())
-    outs = tuple(reader.blob() for _ in encoded.give_back)
-    reader.end()
-    return from_register(raw, outs, _Line(encoded.text)), notes
-
-
-def _explain(notes: Note) -> str:
-    said = []
-    if Note.IN_CHANGED in notes:
-        said.append("it wrote into an argument that it may only read")
-    if Note.OVERRUN in notes:
-        said.append("it wrote outside the space of an argument")
-    return " and ".join(said)
-
-
-def _value(encoded: binding.Encoded, result: Result) -> int:
-    if not result.ok:
-        raise SetupError(f"set-up: {encoded} = -1 {errno_name(result.errno)}")
-    return result.value
-
-
-def _nothing(frame: Frame) -> None:
-    Reader(frame.body, frame.kind.name).end()
-
-
-def _blob(frame: Frame) -> bytes:
-    return Reader(frame.body, "DATA").blob()
-
-
-def _leading_zeros(frame: Frame) -> int:
-    data = _blob(frame)
-    return len(data) - len(data.lstrip(b"\0"))
-
-
-def _matched(frame: Frame) -> int:
-    return Reader(frame.body, "MATCHED").varint()

@@ -37,6 +37,23 @@ class _OneLine(click.Group):
             ctx.exit(Status.CLEAN)
 
 
+_accel = click.option(
+    "--accel",
+    type=click.Choice(["auto", "kvm", "tcg"]),
+    default="auto",
+    envvar="KERNEL_MATRIX_ACCEL",
+    show_default=True,
+    help="How QEMU runs the kernel.",
+)
+_channel = click.option(
+    "--channel",
+    type=click.Choice(["auto", "virtio", "serial"]),
+    default="auto",
+    show_default=True,
+    help="How the agent is reached.",
+)
+
+
 @click.group(cls=_OneLine, context_settings=_SETTINGS)
 def cli() -> None:
     """Do kernels keep the promises of process_vmsplice(2) and of the calls that it is made of?
@@ -163,21 +180,8 @@ def clean(parts: tuple[str, ...]) -> None:
     show_default="kernel-matrix/matrix.toml",
     help="Another file with kernels and groups.",
 )
-@click.option(
-    "--accel",
-    type=click.Choice(["auto", "kvm", "tcg"]),
-    default="auto",
-    envvar="KERNEL_MATRIX_ACCEL",
-    show_default=True,
-    help="How QEMU runs the kernel.",
-)
-@click.option(
-    "--channel",
-    type=click.Choice(["auto", "virtio", "serial"]),
-    default="auto",
-    show_default=True,
-    help="How the agent is reached.",
-)
+@_accel
+@_channel
 @click.option(
     "--jobs",
     "-j",
@@ -300,21 +304,8 @@ def _run(
     metavar="SELECTOR",
     help="The kernel to measure with.",
 )
-@click.option(
-    "--accel",
-    type=click.Choice(["auto", "kvm", "tcg"]),
-    default="auto",
-    envvar="KERNEL_MATRIX_ACCEL",
-    show_default=True,
-    help="How QEMU runs the kernel.",
-)
-@click.option(
-    "--channel",
-    type=click.Choice(["auto", "virtio", "serial"]),
-    default="auto",
-    show_default=True,
-    help="How the agent is reached.",
-)
+@_accel
+@_channel
 @click.option(
     "--repeat",
     type=click.IntRange(1, 100),

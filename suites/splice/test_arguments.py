@@ -11,23 +11,15 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Err, Ok, Result
 from suites.shared.files import memfd
+from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("splice")
 
-UNKNOWN_FLAG = 0x10
 LLONG_MAX = (1 << 63) - 1
 
 
 @clause("splice:flags:known-are-accepted")
-@table(
-    "flags",
-    ("none", 0),
-    ("move", c.SPLICE_F_MOVE),
-    ("nonblock", c.SPLICE_F_NONBLOCK),
-    ("more", c.SPLICE_F_MORE),
-    ("gift", c.SPLICE_F_GIFT),
-    ("all", c.SPLICE_F_MOVE | c.SPLICE_F_NONBLOCK | c.SPLICE_F_MORE | c.SPLICE_F_GIFT),
-)
+@known_flags
 def test_each_flag_is_accepted(caller: Child, pipe: Pipe, flags: int) -> None:
     file = memfd(caller, 100)
     assert caller.splice(file.fd, None, pipe.write, None, 60, flags) == Ok(60)

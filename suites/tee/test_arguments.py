@@ -11,10 +11,10 @@ from helpers.child import Child
 from helpers.descriptors import KINDS, Kind, Mode
 from helpers.memory import Memory
 from helpers.outcome import Err, Ok, Result
+from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("tee")
 
-UNKNOWN_FLAG = 0x10
 NO_PIPES = [kind for kind in KINDS if "pipe" not in kind.name and "fifo" not in kind.name]
 
 
@@ -33,15 +33,7 @@ def output(caller: Child) -> Pipe:
 
 
 @clause("tee:flags:known-are-accepted")
-@table(
-    "flags",
-    ("none", 0),
-    ("move", c.SPLICE_F_MOVE),
-    ("nonblock", c.SPLICE_F_NONBLOCK),
-    ("more", c.SPLICE_F_MORE),
-    ("gift", c.SPLICE_F_GIFT),
-    ("all", c.SPLICE_F_MOVE | c.SPLICE_F_NONBLOCK | c.SPLICE_F_MORE | c.SPLICE_F_GIFT),
-)
+@known_flags
 def test_each_flag_is_accepted(
     caller: Child, pipe: Pipe, data: Memory, output: Pipe, flags: int
 ) -> None:

@@ -9,23 +9,15 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.descriptors import KINDS, Kind
 from helpers.outcome import Err, Ok, Result
+from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("vmsplice")
 
-UNKNOWN_FLAG = 0x10
 TOO_MANY = c.UIO_MAXIOV + 1
 
 
 @clause("vmsplice:flags:known-are-accepted")
-@table(
-    "flags",
-    ("none", 0),
-    ("move", c.SPLICE_F_MOVE),
-    ("nonblock", c.SPLICE_F_NONBLOCK),
-    ("more", c.SPLICE_F_MORE),
-    ("gift", c.SPLICE_F_GIFT),
-    ("all", c.SPLICE_F_MOVE | c.SPLICE_F_NONBLOCK | c.SPLICE_F_MORE | c.SPLICE_F_GIFT),
-)
+@known_flags
 def test_each_flag_is_accepted(caller: Child, pipe: Pipe, flags: int) -> None:
     memory = caller.pages(1, seed=1)
     assert caller.vmsplice(pipe.write, [memory], 1, flags) == Ok(memory.length)
