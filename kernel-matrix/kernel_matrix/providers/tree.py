@@ -121,7 +121,20 @@ def _copy(directory: Path, copy: Path) -> None:
     if done.returncode:
         raise UserError(f"cannot copy {directory}: {done.stderr.strip().splitlines()[0]}")
     if target is partial:
+        _moved(partial, directory, copy)
         partial.rename(copy)
+
+
+def _moved(place: Path, old: Path, new: Path) -> None:
+    """Let the tools' saved commands name the new place.
+
+    They have absolute paths, unlike the kernel's. If objtool looked out of date, everything that
+    it has checked would be: the whole kernel would be built again.
+    """
+    for saved in (place / "tools").rglob("*.cmd"):
+        text = saved.read_text(errors="surrogateescape")
+        if str(old) in text:
+            saved.write_text(text.replace(str(old), str(new)), errors="surrogateescape")
 
 
 def _series(source: Path) -> str:
