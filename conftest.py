@@ -8,6 +8,7 @@ pytest_plugins = (
     "fixtures.options",
     "fixtures.machine",
     "fixtures.verdicts",
+    "fixtures.observation",
     "fixtures.journal",
     "fixtures.cases",
     "fixtures.processes",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 #: Results in this range are errors: MAX_ERRNO of include/linux/err.h.
 MAX_ERRNO = 4095
 
+#: Where one number has two names, the one that the kernel's headers and manual pages use.
+_PREFERRED = {95: "EOPNOTSUPP", 35: "EDEADLK"}
 _INTERNAL = {
     512: "ERESTARTSYS",
     513: "ERESTARTNOINTR",
@@ -21,7 +23,8 @@ def errno_name(number: int) -> str:
     The kernel's internal codes (include/linux/errno.h) are named too: one that reaches a program
     is a bug that should be readable.
     """
-    return _errno.errorcode.get(number) or _INTERNAL.get(number) or f"errno {number}"
+    name = _PREFERRED.get(number) or _errno.errorcode.get(number) or _INTERNAL.get(number)
+    return name or f"errno {number}"
 
 
 @dataclass(frozen=True, eq=False)

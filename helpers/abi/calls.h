@@ -30,6 +30,10 @@ ssize_t read(unsigned int fd, void *buf, size_t count);
 ssize_t write(unsigned int fd, const void *buf, size_t count);
 ssize_t pread64(unsigned int fd, void *buf, size_t count, loff_t offset);
 ssize_t pwrite64(unsigned int fd, const void *buf, size_t count, loff_t offset);
+ssize_t preadv2(unsigned int fd, const struct iovec *iov, unsigned long vlen, unsigned long pos_l,
+		unsigned long pos_h, int flags);
+ssize_t pwritev2(unsigned int fd, const struct iovec *iov, unsigned long vlen, unsigned long pos_l,
+		 unsigned long pos_h, int flags);
 loff_t lseek(unsigned int fd, loff_t offset, unsigned int whence);
 int ftruncate(unsigned int fd, loff_t length);
 int pipe2(int *fds, int flags);
@@ -45,6 +49,7 @@ int pidfd_open(pid_t pid, unsigned int flags);
 int signalfd4(int fd, const uint64_t *mask, size_t sizemask, int flags);
 int timerfd_create(int clockid, int flags);
 int inotify_init1(int flags);
+int inotify_add_watch(int fd, const char *path, uint32_t mask);
 int fanotify_init(unsigned int flags, unsigned int event_f_flags);
 int perf_event_open(const void *attr, pid_t pid, int cpu, int group_fd, unsigned long flags);
 int io_uring_setup(unsigned int entries, void *params);
@@ -63,6 +68,7 @@ int unlinkat(int dirfd, const char *path, int flags);
 int fchmodat(int dirfd, const char *path, unsigned int mode);
 int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx_head *buf);
 int fchownat(int dirfd, const char *path, uid_t uid, gid_t gid, int flags);
+int utimensat(int dirfd, const char *path, const struct timespec *times, int flags);
 int mount(const char *source, const char *target, const char *type, unsigned long flags,
 	  const void *data);
 int umount2(const char *target, int flags);

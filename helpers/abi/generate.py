@@ -48,7 +48,8 @@ def _compile(source: str) -> str:
 
 def _printed(header: str, body: str) -> dict[str, int]:
     """The "name value" lines that a program with this header and body prints."""
-    includes = f"#include <{header}>\n#include <stdio.h>\n"
+    # headers of requests leave _IOWR() to <linux/ioctl.h>
+    includes = f"#include <linux/ioctl.h>\n#include <{header}>\n#include <stdio.h>\n"
     source = f"{includes}int main(void)\n{{\n{body}return 0;\n}}\n"
     return {name: int(value) for name, value in map(str.split, _compile(source).splitlines())}
 

@@ -29,6 +29,11 @@ struct timeval {
 	long tv_usec;
 };
 
+struct timespec {
+	int64_t tv_sec;
+	int64_t tv_nsec;
+};
+
 struct itimerval {
 	struct timeval it_interval;
 	struct timeval it_value;
@@ -46,6 +51,12 @@ struct epoll_event {
 	uint32_t data[2];
 };
 
+struct statx_timestamp {
+	int64_t tv_sec;
+	uint32_t tv_nsec;
+	int32_t unnamed;
+};
+
 /* struct statx of include/uapi/linux/stat.h, named as far as it is used */
 struct statx_head {
 	uint32_t stx_mask;
@@ -58,7 +69,13 @@ struct statx_head {
 	uint16_t unnamed;
 	uint64_t stx_ino;
 	uint64_t stx_size;
-	uint64_t rest[26];
+	uint64_t stx_blocks;
+	uint64_t stx_attributes_mask;
+	struct statx_timestamp stx_atime;
+	struct statx_timestamp stx_btime;
+	struct statx_timestamp stx_ctime;
+	struct statx_timestamp stx_mtime;
+	uint64_t rest[16];
 };
 
 struct rlimit64 {

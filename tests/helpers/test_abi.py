@@ -18,6 +18,7 @@ HERE = Path(abi.__file__).parent
 #: Our structure, its name in the headers, and what fields are called there when not the same.
 STRUCTURES: dict[str, tuple[str, dict[str, str]]] = {
     "struct iovec": ("struct iovec", {}),
+    "struct timespec": ("struct timespec", {}),
     "struct timeval": ("struct timeval", {}),
     "struct itimerval": ("struct itimerval", {}),
     "struct pollfd": ("struct pollfd", {}),
@@ -91,7 +92,13 @@ def test_a_structure_has_the_layout_of_the_headers(verified: Any, ours: str) -> 
                 "unnamed": 30,
                 "stx_ino": 32,
                 "stx_size": 40,
-                "rest": 48,
+                "stx_blocks": 48,
+                "stx_attributes_mask": 56,
+                "stx_atime": 64,
+                "stx_btime": 80,
+                "stx_ctime": 96,
+                "stx_mtime": 112,
+                "rest": 128,
             },
         ),
         ("struct kernel_sigaction", 32, {"handler": 0, "flags": 8, "restorer": 16, "mask": 24}),

@@ -15,6 +15,8 @@ from helpers.outcome import Err, Ok, Result, from_register
         (-EAGAIN, Err(EAGAIN), "-1 EAGAIN (Resource temporarily unavailable)"),
         (-4095, Err(4095), "-1 errno 4095"),
         (-4096, Ok(-4096), "-4096"),
+        (-95, Err(95), "-1 EOPNOTSUPP (Operation not supported)"),
+        (-35, Err(35), "-1 EDEADLK (Resource deadlock avoided)"),
         (-512, Err(512), "-1 ERESTARTSYS"),
         (0x7F2A1C000000, Ok(0x7F2A1C000000), "0x7f2a1c000000"),
     ],
