@@ -7,20 +7,13 @@ from fixtures.vectors import readv, scattered
 from helpers.abi.constants import UIO_MAXIOV
 from helpers.memory import cut, spans, unchanged
 from helpers.outcome import Err, Ok
+from suites.shared.segments import TOO_MANY, WRAPPED
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
 
-WRAPPED = 1 << 32
-#: Counts that are too large whether the kernel looks at 32 bits or at 64.
-TOO_LARGE = (
-    ("iov-max-plus-1", UIO_MAXIOV + 1),
-    ("int-min", 1 << 31),
-    ("ulong-max", (1 << 64) - 1),
-)
-
 
 @clause("process_vm_readv:errors:einval-liovcnt")
-@table("count", *TOO_LARGE, ("two-to-32-and-iov-max-plus-1", WRAPPED + UIO_MAXIOV + 1))
+@table("count", *TOO_MANY, ("two-to-32-and-iov-max-plus-1", WRAPPED + UIO_MAXIOV + 1))
 def test_local_count_above_iov_max_is_einval(caller, target, local, remote, count):
     vector = list(spans(local, 1, UIO_MAXIOV + 1))
     assert caller.process_vm_readv(target.pid, vector, count, [remote], 1, 0) == Err(EINVAL)
@@ -30,7 +23,7 @@ def test_local_count_above_iov_max_is_einval(caller, target, local, remote, coun
 @clause("process_vm_readv:errors:einval-riovcnt")
 @table(
     "count",
-    *TOO_LARGE,
+    *TOO_MANY,
     ("two-to-32", WRAPPED),
     ("two-to-32-and-1", WRAPPED + 1),
 )

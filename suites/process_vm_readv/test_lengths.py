@@ -2,32 +2,15 @@
 
 from errno import EFAULT, EINVAL
 
-from fixtures.cases import clause, needs, table
+from fixtures.cases import clause, needs
 from fixtures.vectors import readv
 from helpers.memory import Span, unchanged
 from helpers.outcome import Err, Ok
+from suites.shared.segments import NEGATIVE, with_length
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
 
 SSIZE_MAX = (1 << 63) - 1
-SSIZE_MIN = -1 << 63
-
-
-def with_length(memory, position, length):
-    """Three segments of 16 bytes, but the one at a position of another length."""
-    segments = [memory[start : start + 16] for start in (0, 32, 64)]
-    segments[position] = Span(segments[position].address, length)
-    return segments
-
-
-NEGATIVE = table(
-    "position, length",
-    ("first-minus-1", 0, -1),
-    ("middle-minus-1", 1, -1),
-    ("last-minus-1", 2, -1),
-    ("first-ssize-min", 0, SSIZE_MIN),
-    ("last-ssize-min", 2, SSIZE_MIN),
-)
 
 
 @clause("process_vm_readv:errors:einval-local-length")

@@ -3,12 +3,10 @@
 from errno import EPERM
 
 from fixtures.cases import clause, needs, table
-from fixtures.identity import OTHER, USER, Identity, set_capabilities
+from fixtures.identity import USER, Identity, set_capabilities
 from fixtures.vectors import readv
 from helpers.abi.constants import (
     CAP_CHOWN,
-    CAP_SYS_NICE,
-    CAP_SYS_PTRACE,
     CLONE_NEWUSER,
     CLONE_VM,
     PR_SET_DUMPABLE,
@@ -16,10 +14,9 @@ from helpers.abi.constants import (
 )
 from helpers.memory import unchanged
 from helpers.outcome import Err, Ok
+from suites.shared import permission
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
-
-ALICE, BOB = (USER, USER, USER), (OTHER, OTHER, OTHER)
 
 
 def attempt(caller, target, local, remote, expected):
@@ -34,17 +31,7 @@ def attempt(caller, target, local, remote, expected):
 
 @needs("root")
 @clause("process_vm_readv:permission:cap-sys-ptrace")
-@table(
-    "caller_ids, keep, effective, target_ids, expected",
-    ("other-user-with-it", ALICE, (CAP_SYS_PTRACE,), None, BOB, Ok(20)),
-    ("other-user-with-others", ALICE, (CAP_CHOWN, CAP_SYS_NICE), None, BOB, Err(EPERM)),
-    ("permitted-but-not-effective", ALICE, (CAP_SYS_PTRACE,), (), BOB, Err(EPERM)),
-    ("user-reads-root-with-it", ALICE, (CAP_SYS_PTRACE,), None, None, Ok(20)),
-    ("root-without-it", (0, 0, 0), (CAP_CHOWN,), None, ALICE, Err(EPERM)),
-    ("root-with-it-alone", (0, 0, 0), (CAP_SYS_PTRACE,), None, ALICE, Ok(20)),
-    ("root-with-everything", None, None, None, ALICE, Ok(20)),
-    ("root-without-it-reads-root", (0, 0, 0), (CAP_CHOWN,), None, None, Err(EPERM)),
-)
+@permission.CAPABILITY
 def test_cap_sys_ptrace_overrides_ids_and_nothing_else_does(
     caller, target, local, remote, caller_ids, keep, effective, target_ids, expected
 ):
@@ -57,16 +44,7 @@ def test_cap_sys_ptrace_overrides_ids_and_nothing_else_does(
 
 @needs("root")
 @clause("process_vm_readv:permission:capabilities-of-target")
-@table(
-    "caller_keeps, effective, target_keeps, expected",
-    ("target-has-one", (), None, (CAP_CHOWN,), Err(EPERM)),
-    ("target-has-another", (CAP_CHOWN,), None, (CAP_SYS_NICE,), Err(EPERM)),
-    ("target-has-more", (CAP_CHOWN,), None, (CAP_CHOWN, CAP_SYS_NICE), Err(EPERM)),
-    ("both-have-the-same", (CAP_CHOWN,), None, (CAP_CHOWN,), Ok(20)),
-    ("caller-has-more", (CAP_CHOWN, CAP_SYS_NICE), None, (CAP_CHOWN,), Ok(20)),
-    ("callers-permitted-ones-count", (CAP_CHOWN,), (), (CAP_CHOWN,), Ok(20)),
-    ("cap-sys-ptrace-makes-up-for-it", (CAP_SYS_PTRACE,), None, (CAP_CHOWN,), Ok(20)),
-)
+@permission.CAPABILITIES_OF_TARGET
 def test_target_with_capabilities_that_the_caller_lacks_is_eperm(
     caller, target, local, remote, caller_keeps, effective, target_keeps, expected
 ):
@@ -87,14 +65,7 @@ def test_permitted_capabilities_of_the_target_count_when_not_effective(
 
 @needs("root")
 @clause("process_vm_readv:permission:dumpable")
-@table(
-    "keep, caller_dumpable, target_dumpable, expected",
-    ("target-is-not", (), 1, 0, Err(EPERM)),
-    ("target-is-not-but-cap-sys-ptrace", (CAP_SYS_PTRACE,), 1, 0, Ok(20)),
-    ("target-is-not-and-other-capability", (CAP_CHOWN,), 1, 0, Err(EPERM)),
-    ("neither-is", (), 0, 0, Err(EPERM)),
-    ("caller-is-not", (), 0, 1, Ok(20)),
-)
+@permission.DUMPABLE
 def test_target_that_is_not_dumpable_is_eperm(
     caller, target, local, remote, keep, caller_dumpable, target_dumpable, expected
 ):
@@ -108,8 +79,8 @@ def test_target_that_is_not_dumpable_is_eperm(
 @clause("process_vm_readv:permission:dumpable")
 def test_target_that_changed_its_ids_is_not_dumpable(caller, target, local, remote):
     Identity.of(USER).assume(caller)
-    target.queued.setresgid(*ALICE)
-    target.queued.setresuid(*ALICE)
+    target.queued.setresgid(*permission.ALICE)
+    target.queued.setresuid(*permission.ALICE)
     attempt(caller, target, local, remote, Err(EPERM))
 
 

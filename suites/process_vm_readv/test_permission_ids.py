@@ -2,15 +2,14 @@
 
 from errno import EPERM
 
-from fixtures.cases import clause, needs, table
+from fixtures.cases import clause, needs
 from fixtures.identity import OTHER, USER, Identity
 from fixtures.vectors import readv
 from helpers.memory import unchanged
 from helpers.outcome import Err, Ok
+from suites.shared import permission
 
 pytestmark = [needs("process_vm_readv", "foreign-memory", "root")]
-
-SAME = (USER, USER, USER)
 
 
 def allowed(caller, target, local, remote):
@@ -34,20 +33,7 @@ def test_same_ids_are_allowed(caller, target, local, remote):
 
 @clause("process_vm_readv:errors:eperm")
 @clause("process_vm_readv:permission:each-id")
-@table(
-    "uids, gids",
-    ("real-uid", (OTHER, USER, USER), SAME),
-    ("effective-uid", (USER, OTHER, USER), SAME),
-    ("saved-uid", (USER, USER, OTHER), SAME),
-    ("real-gid", SAME, (OTHER, USER, USER)),
-    ("effective-gid", SAME, (USER, OTHER, USER)),
-    ("saved-gid", SAME, (USER, USER, OTHER)),
-    ("all-uids", (OTHER, OTHER, OTHER), SAME),
-    ("all-gids", SAME, (OTHER, OTHER, OTHER)),
-    ("all", (OTHER, OTHER, OTHER), (OTHER, OTHER, OTHER)),
-    ("saved-uid-of-root", (USER, USER, 0), SAME),
-    ("saved-gid-of-root", SAME, (USER, USER, 0)),
-)
+@permission.OTHER_IDS_OF_TARGET
 def test_one_other_id_of_the_target_is_eperm(caller, target, local, remote, uids, gids):
     Identity.of(USER).assume(caller)
     Identity(uids, gids).assume(target)
@@ -55,24 +41,12 @@ def test_one_other_id_of_the_target_is_eperm(caller, target, local, remote, uids
 
 
 @clause("process_vm_readv:permission:real-ids-of-caller")
-@table(
-    "uids, gids, outcome",
-    ("real-uid-alone-is-the-targets", (USER, OTHER, OTHER), SAME, allowed),
-    ("real-uid-alone-is-another", (OTHER, USER, USER), SAME, refused),
-    ("effective-uid-alone-is-the-targets", (OTHER, USER, OTHER), SAME, refused),
-    ("saved-uid-alone-is-the-targets", (OTHER, OTHER, USER), SAME, refused),
-    ("real-gid-alone-is-the-targets", SAME, (USER, OTHER, OTHER), allowed),
-    ("real-gid-alone-is-another", SAME, (OTHER, USER, USER), refused),
-    ("effective-gid-alone-is-the-targets", SAME, (OTHER, USER, OTHER), refused),
-    ("saved-gid-alone-is-the-targets", SAME, (OTHER, OTHER, USER), refused),
-    ("effective-ids-are-another", (USER, OTHER, OTHER), (USER, OTHER, OTHER), allowed),
-    # the effective uid 0 comes without capabilities here
-    ("effective-uid-of-root-alone", (OTHER, 0, 0), SAME, refused),
-)
-def test_real_ids_of_the_caller_decide(caller, target, local, remote, uids, gids, outcome):
+@permission.IDS_OF_CALLER
+def test_real_ids_of_the_caller_decide(caller, target, local, remote, uids, gids, expected):
     Identity(uids, gids).assume(caller)
     Identity.of(USER).assume(target)
-    outcome(caller, target, local, remote)
+    attempt = allowed if expected.ok else refused
+    attempt(caller, target, local, remote)
 
 
 @clause("process_vm_readv:permission:real-ids-of-caller")

@@ -8,44 +8,9 @@ from fixtures.vectors import place, readv
 from helpers.abi.constants import PROT_READ
 from helpers.memory import Span, unchanged
 from helpers.outcome import Err, Ok
+from suites.shared.segments import UNREADABLE_ARRAYS
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
-
-
-def null(caller, segments):
-    return 0
-
-
-def hole(caller, segments):
-    return caller.pages(1).end
-
-
-def kernel(caller, segments):
-    return KERNEL_ADDRESS
-
-
-def crossing(caller, segments):
-    """The first element can be read, the second lies in a hole."""
-    address = caller.pages(1).end - 16
-    place(caller, address, segments[:1])
-    return address
-
-
-def torn(caller, segments):
-    """Only the address of the second element can be read, not its length."""
-    address = caller.pages(1).end - 24
-    place(caller, address, segments[:1])
-    return address
-
-
-UNREADABLE_ARRAYS = table(
-    "where",
-    ("null", null),
-    ("hole", hole),
-    ("kernel-address", kernel),
-    ("second-element-in-a-hole", crossing),
-    ("second-element-torn", torn),
-)
 
 
 @clause("process_vm_readv:errors:efault-local-array")

@@ -10,50 +10,17 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span, cut
 from helpers.outcome import Err, Ok
+from suites.shared.mappings import (
+    READABLE,
+    beyond_the_end,
+    guarded,
+    locked_by_key,
+    protected,
+    secret,
+    unmapped,
+)
 
 pytestmark = needs("vmsplice")
-
-READ_WRITE = c.PROT_READ | c.PROT_WRITE
-
-
-def unmapped(caller: Child) -> Span:
-    return Span(caller.pages(1).end, caller.page_size)
-
-
-def protected(prot: int, *, touched: bool) -> Callable[[Child], Span]:
-    def make(caller: Child) -> Span:
-        memory = caller.pages(1, seed=7 if touched else None)
-        caller.must.mprotect(memory, memory.length, prot)
-        return memory
-
-    return make
-
-
-def beyond_the_end(caller: Child) -> Span:
-    """A page of a mapped file that is there as memory, but the file ends before it."""
-    fd = caller.must.memfd_create("short", 0)
-    caller.must.ftruncate(fd, 1)
-    memory = caller.pages(2, flags=c.MAP_SHARED, fd=fd)
-    return memory[caller.page_size :]
-
-
-def secret(caller: Child) -> Span:
-    fd = caller.must.memfd_secret(0)
-    caller.must.ftruncate(fd, caller.page_size)
-    return caller.pages(1, flags=c.MAP_SHARED, fd=fd)
-
-
-def locked_by_key(caller: Child) -> Span:
-    memory = caller.pages(1, seed=7)
-    key = caller.must.pkey_alloc(0, c.PKEY_DISABLE_ACCESS)
-    caller.must.pkey_mprotect(memory, memory.length, READ_WRITE, key)
-    return memory
-
-
-def guarded(caller: Child) -> Span:
-    memory = caller.pages(1, seed=7)
-    caller.must.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
-    return memory
 
 
 @table(
@@ -95,50 +62,8 @@ def test_a_present_page_can_be_sent_though_it_is_write_only(caller: Child, pipe:
     pipe.holds(memory.piece(memory[:9]))
 
 
-def read_only(caller: Child) -> Memory:
-    memory = caller.pages(2, seed=7)
-    caller.must.mprotect(memory, memory.length, c.PROT_READ)
-    return memory
-
-
-def shared(caller: Child) -> Memory:
-    return caller.pages(2, seed=7, flags=c.MAP_SHARED | c.MAP_ANONYMOUS)
-
-
-def of_memfd(flags: int, prot: int) -> Callable[[Child], Memory]:
-    def make(caller: Child) -> Memory:
-        fd = caller.must.memfd_create("content", 0)
-        content = caller.pages(2, seed=7)
-        caller.must.pwrite64(fd, content, content.length, 0)
-        memory = caller.pages(2, flags=flags, fd=fd, prot=prot)
-        return Memory(memory.address, memory.length, child=caller, seed=7)
-
-    return make
-
-
-def never_touched(caller: Child) -> Memory:
-    return caller.pages(2)
-
-
-def given_back(caller: Child) -> Memory:
-    memory = caller.pages(2, seed=7)
-    caller.must.madvise(memory, memory.length, c.MADV_DONTNEED)
-    return Memory(memory.address, memory.length, child=caller)
-
-
 @clause("vmsplice:memory:readable-is-sent")
-@table(
-    "make",
-    ("private", lambda caller: caller.pages(2, seed=7)),
-    ("read-only", read_only),
-    ("shared", shared),
-    ("memfd-shared", of_memfd(c.MAP_SHARED, READ_WRITE)),
-    ("memfd-shared-read-only", of_memfd(c.MAP_SHARED, c.PROT_READ)),
-    ("memfd-private", of_memfd(c.MAP_PRIVATE, READ_WRITE)),
-    ("memfd-private-read-only", of_memfd(c.MAP_PRIVATE, c.PROT_READ)),
-    ("never-touched", never_touched),
-    ("given-back", given_back),
-)
+@table("make", *READABLE)
 @table("flags", ("plain", 0), ("gift", c.SPLICE_F_GIFT))
 def test_memory_that_can_be_read_is_sent(
     caller: Child, pipe: Pipe, make: Callable[[Child], Memory], flags: int
