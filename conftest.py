@@ -9,6 +9,7 @@ pytest_plugins = (
     "fixtures.machine",
     "fixtures.verdicts",
     "fixtures.observation",
+    "fixtures.deviations",
     "fixtures.journal",
     "fixtures.cases",
     "fixtures.processes",
