@@ -6,6 +6,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Ok, Result, errno_name
+from helpers.session import Pending
 from suites.shared.files import text_of
 
 _CURRENT_POSITION = (1 << 64) - 1
@@ -19,6 +20,17 @@ _BELOW = 64 * 1024
 def answer(result: Result) -> str:
     """A Result as part of a text."""
     return str(result.value) if result.ok else f"-1 {errno_name(result.errno)}"
+
+
+def sleeps_or_answers(child: Child, pending: Pending[Result], call: str) -> str:
+    """What a call that was begun comes to: "sleeps", or its answer."""
+    try:
+        child.wait_blocked(pending, call)
+    except AssertionError:
+        if not pending.done:
+            raise
+        return answer(pending.result())
+    return "sleeps"
 
 
 def area(child: Child, name: str) -> Span | None:

@@ -11,7 +11,7 @@ from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Err
 from suites.shared.files import memfd
-from suites.shared.observing import Watch, answer, read_nowait
+from suites.shared.observing import Watch, answer, read_nowait, sleeps_or_answers
 
 pytestmark = needs("splice")
 
@@ -30,6 +30,16 @@ def test_a_bad_offset_and_a_full_pipe(caller: Child, full_pipe: Pipe, observe: O
     file = memfd(caller, 100)
     offset = abi.new("loff_t *", -1)
     observe(caller.splice(file.fd, offset, full_pipe.write, None, 10, c.SPLICE_F_NONBLOCK))
+
+
+@clause("splice:observed:bad-offset-and-full-pipe")
+def test_whether_a_bad_offset_waits_for_room(
+    caller: Child, full_pipe: Pipe, observe: Observe
+) -> None:
+    file = memfd(caller, 100)
+    offset = abi.new("loff_t *", -1)
+    pending = caller.begin.splice(file.fd, offset, full_pipe.write, None, 10, 0)
+    observe(sleeps_or_answers(caller, pending, "splice"))
 
 
 @clause("splice:observed:dev-zero-and-full")
