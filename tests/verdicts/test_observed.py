@@ -45,6 +45,11 @@ def test_what_the_journal_says(journal: Journal, name: str) -> None:
     assert message in case.message
 
 
+def test_junit_has_it_too(tmp_path: Path, run_pytest: Callable[..., Any]) -> None:
+    run_pytest(CASES, "-k", "a_text", "-n", "1", "--junitxml", tmp_path / "junit.xml")
+    assert 'name="observed" value="a slot is lost"' in (tmp_path / "junit.xml").read_text()
+
+
 def test_every_case_was_run(journal: Journal) -> None:
     assert [case.id.split("::")[1] for case in journal.results()] == list(EXPECTED)
 
