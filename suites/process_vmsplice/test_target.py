@@ -1,0 +1,140 @@
+"""process_vmsplice: what becomes of a call whose target dies or changes meanwhile."""
+
+import re
+from errno import EFAULT, ESRCH
+
+import pytest
+
+from fixtures.cases import clause, needs, table
+from fixtures.pipes import FILLING
+from helpers.abi import constants as c
+from helpers.memory import Piece
+from helpers.outcome import Err, Ok
+from suites.process_vmsplice.calls import send
+from suites.shared.execute import execute
+from suites.shared.files import text_of
+
+pytestmark = needs("process_vmsplice", "foreign-memory")
+
+CALL = "process_vmsplice"
+
+
+@pytest.fixture
+def asleep(caller, target, full_pipe):
+    """A call that waits for room, the memory that it means, a peer, and the pipe's size."""
+    memory, peer, size = target.pages(2, seed=2), caller.thread("peer"), full_pipe.capacity
+    call = caller.begin.process_vmsplice(target.pid, full_pipe.write, [memory], 1, 0)
+    caller.wait_blocked(call, CALL)
+    return call, memory, peer, size
+
+
+def anonymous_kilobytes(child):
+    """Mapped ones; what was freed may wait in per-CPU lists, and does not count as free there."""
+    fd = child.openat(c.AT_FDCWD, "/proc/sys/vm/stat_refresh", c.O_WRONLY, 0)
+    if fd.ok:
+        child.queued.write(fd.value, b"1", 1)
+        child.queued.close(fd.value)
+    found = re.search(r"^AnonPages:\s+(\d+)", text_of(child, "/proc/meminfo"), re.MULTILINE)
+    assert found, "/proc/meminfo has no AnonPages"
+    return int(found[1])
+
+
+@clause("process_vmsplice:target:is-not-kept-alive")
+@needs("root", "disposable")
+def test_memory_of_a_target_that_is_killed_is_freed(caller, target, new_child, full_pipe):
+    watcher = new_child("watcher")
+    memory = target.pages(2000, seed=2)
+    call = caller.begin.process_vmsplice(target.pid, full_pipe.write, [memory], 1, 0)
+    caller.wait_blocked(call, CALL)
+    kilobytes = memory.length // 1024
+    before = anonymous_kilobytes(watcher)
+    watcher.must.kill(target.pid, c.SIGKILL)
+    target.wait_death()
+    gone = watcher.session.poll(lambda: before - anonymous_kilobytes(watcher) >= kilobytes, 5.0)
+    assert gone, "the memory of a killed target should be freed"
+    caller.wait_blocked(call, CALL)
+
+
+@clause("process_vmsplice:target:dead-after-the-sleep")
+@table("how", ("exits", "exit"), ("killed", "kill"))
+def test_a_target_that_died_while_it_slept_gives_no_bytes(caller, target, full_pipe, asleep, how):
+    call, _, peer, size = asleep
+    if how == "exit":
+        target.quit()
+    else:
+        peer.must.kill(target.pid, c.SIGKILL)
+    target.wait_death()
+    caller.wait_blocked(call, CALL)
+    page = caller.page_size
+    peer.must.read(full_pipe.read, peer.pages(1), page)
+    assert call.result() == Err(ESRCH)
+    full_pipe.holds(Piece(size - page, FILLING, page))
+
+
+@clause("process_vmsplice:target:memory-is-looked-at-late")
+@table("how", ("unmapped", "munmap"), ("rewritten", "fill"), ("given-back", "madvise"))
+def test_memory_is_looked_at_when_there_is_room(caller, target, full_pipe, asleep, how):
+    call, memory, peer, size = asleep
+    if how == "munmap":
+        target.must.munmap(memory, memory.length)
+    elif how == "fill":
+        memory.fill(3)
+    else:
+        target.must.madvise(memory, memory.length, c.MADV_DONTNEED)
+    target.session.settle()
+    page = caller.page_size
+    peer.must.read(full_pipe.read, peer.pages(2), 2 * page)
+    assert call.result() == (Err(EFAULT) if how == "munmap" else Ok(2 * page))
+    rest = Piece(size - 2 * page, FILLING, 2 * page)
+    now = Piece(2 * page, 3 if how == "fill" else None)
+    full_pipe.holds(rest, *([] if how == "munmap" else [now]))
+
+
+@clause("process_vmsplice:target:rights-lost-while-it-sleeps")
+def test_a_target_that_becomes_forbidden_while_it_sleeps(
+    caller, target, full_pipe, asleep, observe
+):
+    call, _, peer, _ = asleep
+    target.must.prctl(c.PR_SET_DUMPABLE, 0, 0, 0, 0)
+    peer.must.read(full_pipe.read, peer.pages(1), caller.page_size)
+    observe(call.result())
+
+
+@pytest.fixture
+def replaced(caller, target, full_pipe, asleep):
+    """The answer to a call whose target executed a program while it slept."""
+    call, _, peer, _ = asleep
+    execute(target)
+    peer.must.read(full_pipe.read, peer.pages(1), caller.page_size)
+    return call.result()
+
+
+@clause("process_vmsplice:target:exec")
+def test_a_target_that_executes_a_program_while_it_sleeps_gives_no_bytes(
+    caller, full_pipe, replaced
+):
+    """Access was granted to an address space that is gone."""
+    assert not replaced.ok
+    page, size = caller.page_size, full_pipe.capacity
+    full_pipe.holds(Piece(size - page, FILLING, page))
+
+
+@clause("process_vmsplice:target:exec-errno")
+def test_error_of_a_call_whose_target_executed_a_program(replaced, observe):
+    observe(replaced)
+
+
+@clause("process_vmsplice:sharing:pipe-keeps-pages")
+def test_the_pipe_keeps_the_pages_of_a_target_that_executes_a_program(caller, target, pipe, remote):
+    assert send(caller, target.pid, pipe.write, [remote]) == Ok(remote.length)
+    execute(target)
+    pipe.holds(remote.piece(remote[:]))
+
+
+@clause("process_vmsplice:errors:efault")
+def test_memory_before_an_exec_is_not_there_after_it(caller, target, pipe, remote):
+    assert send(caller, target.pid, pipe.write, [remote[:9]]) == Ok(9)
+    pipe.holds(remote.piece(remote[:9]))
+    execute(target)
+    assert send(caller, target.pid, pipe.write, [remote[:9]]) == Err(EFAULT)
+    pipe.holds()
