@@ -285,29 +285,30 @@ class Session:
         task = pending.task
         if task is None:
             return self._silent(pending.what)
-        state = self._state_within(task, AGENT_SECONDS * self.scale)
+        state = self._state_within(task, pending.what)
         return Hang(f"{task.label} {task.pid} did not come back from {pending.what}: {state}")
 
     def _silent(self, what: object) -> MachineLost:
         lost = self._lost()
-        reason = f"the agent did not answer a {what} request in time"
+        reason = f"the agent does not answer any more; waited for: {what}"
         if lost.kind == "crash":
             return self._lose(lost)
         return self._lose(MachineLost("hang", reason, lost.console))
 
-    def _state_within(self, task: Task, seconds: float) -> TaskState:
+    def _state_within(self, task: Task, wanted: object) -> TaskState:
+        """The task's state; wanted is what it is asked for, if not even the agent answers."""
         pending = self.post(
             Kind.STATE, None, wire.varint(task.id), answers.task_state, what="STATE"
         )
-        limit = time.monotonic() + seconds
+        limit = time.monotonic() + AGENT_SECONDS * self.scale
         while not pending.done:
             if not self._pump(limit - time.monotonic()) and not pending.done:
-                raise self._silent("STATE")
+                raise self._silent(wanted)
         return pending.result()
 
     def state(self, task: Task) -> TaskState:
         """The task as /proc has it now."""
-        return self._state_within(task, AGENT_SECONDS * self.scale)
+        return self._state_within(task, f"the state of {task.label} {task.pid}")
 
     def poll(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Ask again and again, with growing pauses that an arriving frame ends, until it is so."""

@@ -123,6 +123,20 @@ def test_a_kernel_that_panics_at_boot_ends_the_run_with_one_line(
     assert [case.verdict for case in journal.results()] == ["error", "miss", "miss"]
 
 
+def test_a_machine_that_freezes_is_a_hang_and_is_replaced(
+    tmp_path: Path, vm_kernel: str, run_pytest: Callable[..., Any]
+) -> None:
+    done = run_pytest(
+        "tests/verdicts/frozen_cases.py", "--kernel", vm_kernel, "--accel", "tcg",
+        "--timeout-scale", "0.2", "--journal", tmp_path / "journal.jsonl", "--run-dir", tmp_path,
+    )  # fmt: skip
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    frozen, after = load(tmp_path / "journal.jsonl").results()
+    assert (frozen.verdict, after.verdict) == ("hang", "pass")
+    assert "the agent does not answer any more; waited for: clone(0x11) as " in frozen.message
+    assert not qemu_of(tmp_path)
+
+
 def qemu_of(directory: Path) -> list[int]:
     """The QEMU processes that log into a directory."""
     found = []
