@@ -95,7 +95,7 @@ def test_no_memory_for_a_page_of_the_target_moves_what_came_before(caller, targe
     page = caller.page_size
     good = target.pages(1, seed=2)
     flags = c.MAP_SHARED | c.MAP_ANONYMOUS
-    seen = set()
+    seen = []
     for nth in range(1, MOST):
         fresh = target.pages(4, flags=flags)
         parts = [good[:9], fresh[:]]
@@ -109,6 +109,9 @@ def test_no_memory_for_a_page_of_the_target_moves_what_came_before(caller, targe
         if not failed:
             assert result == Ok(9 + 4 * page)
             break
-        seen.add(result.value)
+        seen.append(result)
     assert seen, "some allocation should have failed"
-    assert seen <= {9 + count * page for count in range(5)}, seen
+    # copying the array may be made to fail too, once: fail_usercopy
+    assert [answer for answer in seen if not answer.ok] in ([], [Err(EFAULT)]), seen
+    amounts = {answer.value for answer in seen if answer.ok}
+    assert amounts <= {9 + count * page for count in range(5)}, amounts
