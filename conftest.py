@@ -11,6 +11,7 @@ pytest_plugins = (
     "fixtures.observation",
     "fixtures.deviations",
     "fixtures.journal",
+    "fixtures.summary",
     "fixtures.cases",
     "fixtures.processes",
     "fixtures.pipes",

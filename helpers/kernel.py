@@ -1,5 +1,7 @@
 """What is known about a kernel that can be tested."""
 
+import gzip
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ class Kernel:
         arch: uname -m.
         image: the file to boot; None is the kernel that we run on.
         modules: the directory lib/modules/<release> of its package, with modules.dep.
-        config: its Kconfig file.
+        config: its Kconfig file, perhaps compressed; see config_text().
         sha256: of the image, "" for the running kernel.
         origin: one line for people: where it came from.
         cmdline: further kernel arguments.
@@ -69,3 +71,27 @@ class Kernel:
             k: Path(v) if k in _PATHS and v is not None else v for k, v in data.items()
         }
         return cls(**values)
+
+    def config_text(self) -> str | None:
+        """Its Kconfig file, unpacked if it is /proc/config.gz; None where it is not known."""
+        if self.config is None:
+            return None
+        try:
+            data = self.config.read_bytes()
+            return (gzip.decompress(data) if self.config.suffix == ".gz" else data).decode()
+        except OSError:
+            return None
+
+
+def running_kernel() -> Kernel:
+    """The kernel that we run on, as uname(2) describes it."""
+    system = os.uname()
+    configs = (Path(f"/boot/config-{system.release}"), Path("/proc/config.gz"))
+    return Kernel(
+        selector="local",
+        id="local",
+        release=system.release,
+        arch=system.machine,
+        config=next((path for path in configs if os.access(path, os.R_OK)), None),
+        origin=f"the running kernel, {system.release} {system.version}",
+    )

@@ -1,10 +1,7 @@
 """local: the running kernel."""
 
-import os
-from pathlib import Path
-
 from helpers.errors import UserError
-from helpers.kernel import Kernel
+from helpers.kernel import Kernel, running_kernel
 from kernel_matrix.providers import Say
 
 
@@ -15,14 +12,5 @@ def check(rest: str) -> None:
 
 
 def resolve(rest: str, say: Say) -> Kernel:
-    """Describe the running kernel by uname(2)."""
-    system = os.uname()
-    config = Path(f"/boot/config-{system.release}")
-    return Kernel(
-        selector="local",
-        id="local",
-        release=system.release,
-        arch=system.machine,
-        config=config if os.access(config, os.R_OK) else None,
-        origin=f"the running kernel, {system.release} {system.version}",
-    )
+    """Describe the running kernel."""
+    return running_kernel()
