@@ -53,6 +53,15 @@ def test_a_failure_names_call_clause_and_expectation(run_pytest: Callable[..., A
     assert "helpers/" not in printed, "a failure is shown at the case's own line"
 
 
+def test_a_reason_to_skip_is_told_once_with_its_count(run_pytest: Callable[..., Any]) -> None:
+    printed = run_pytest("suites/process_vmsplice/test_presence.py", "--process-vmsplice-nr", "600")
+    lines = [line for line in printed.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert [line.split(maxsplit=2)[2] for line in lines] == [
+        "kernel-lacks: call 600 is not there: ENOSYS"
+    ]
+    assert f"{lines[0].split()[1]} skipped" in printed.stdout
+
+
 def test_several_machines_share_one_journal(tmp_path: Path, run_pytest: Callable[..., Any]) -> None:
     path = tmp_path / "journal.jsonl"
     done = run_pytest(SUITE, FAILING, "-n", "2", "--journal", path, "--run-dir", tmp_path)
