@@ -7,7 +7,8 @@ from helpers.errors import UserError
 from kernel_matrix import compare_sides, expectations, report
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.cli import cli
-from kernel_matrix.reports import after_run, commands
+from kernel_matrix.commands import expectations as expectations_command
+from kernel_matrix.reports import after_run
 
 from .journals import CLAUSE, PATH, end, write_run, wrong
 
@@ -19,7 +20,7 @@ def entries(tmp_path, monkeypatch):
     directory.mkdir()
     monkeypatch.setattr(expectations, "DIRECTORY", directory)
     monkeypatch.setattr(expectations.load, "__defaults__", (directory, expectations.SUITES))
-    monkeypatch.setattr(commands, "ROOT", tmp_path)
+    monkeypatch.setattr(expectations_command, "ROOT", tmp_path)
     return directory
 
 

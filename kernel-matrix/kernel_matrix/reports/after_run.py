@@ -9,9 +9,10 @@ import click
 from helpers.errors import UserError
 from kernel_matrix import compare, compare_sides, compare_text, expectations
 from kernel_matrix.cells import Status, Summary
+from kernel_matrix.commands.options import paint
+from kernel_matrix.commands.report import print_results
 from kernel_matrix.expectations import Deviation
 from kernel_matrix.reports import formats, results
-from kernel_matrix.reports.commands import paint, print_results
 from kernel_matrix.reports.results import KernelResults, Results
 
 

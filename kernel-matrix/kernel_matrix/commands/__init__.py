@@ -1,0 +1,1 @@
+"""The commands of kernel-matrix, a module each; cli.py has the table of them."""

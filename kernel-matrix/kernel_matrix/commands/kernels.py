@@ -1,0 +1,37 @@
+"""Kernels that can be tested."""
+
+import click
+
+from helpers.errors import UserError
+from kernel_matrix.cells import Status
+from kernel_matrix.commands.options import example
+
+
+@click.command(epilog=example("  kernel-matrix kernels --all"))
+@click.option(
+    "--all", "everything", is_flag=True, help="Every version, not only each series' newest."
+)
+def kernels(everything: bool) -> None:
+    """List the kernels that can be tested: of the mirror, and in the cache."""
+    from kernel_matrix.providers import debian, debindex
+
+    have = {directory for directory, _ in debian.cached()}
+    try:
+        index = debian.read_index(lambda line: click.echo(line, err=True))
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        for directory, data in debian.cached():
+            click.echo(f"{data['version']:28} {data['release']:40} cached  {directory}")
+        raise SystemExit(Status.HARNESS) from error
+    known = index.kernels
+    if not everything:
+        series = dict.fromkeys(kernel.series for kernel in known)
+        known = [debindex.choose(known, name) for name in sorted(series, key=debindex.series_key)]
+    click.echo(f"{'selector':14} {'version':24} {'release':38} {'suite':20}")
+    for kernel in known:
+        mark = "cached" if debian.entry(kernel) in have else ""
+        name = f"debian:{kernel.series}" if not everything else ""
+        line = f"{name:14} {kernel.version:24} {kernel.release:38} {kernel.suite:20} {mark}"
+        click.echo(line.rstrip())
+    for suite, reason in index.missing.items():
+        click.echo(f"{suite}: not fetched: {reason}", err=True)

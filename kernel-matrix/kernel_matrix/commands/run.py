@@ -1,0 +1,161 @@
+"""Run the suites on kernels."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from helpers.cache import cache_dir
+from kernel_matrix import manifest
+from kernel_matrix.cells import Options, Status
+from kernel_matrix.commands.options import accel_option, built, channel_option, example
+
+if TYPE_CHECKING:
+    from kernel_matrix.cells import Summary
+
+
+@click.command(
+    epilog=example(
+        "  kernel-matrix run\n"
+        "  kernel-matrix run --group stock --jobs 2\n"
+        "  kernel-matrix run --kernel path:bzImage --syscall-number 548 -- -k hole -x\n"
+        "  kernel-matrix run --kernel path:bzImage --baseline baseline.json --report junit,markdown"
+    ),
+)
+@click.option(
+    "--kernel",
+    "selectors",
+    multiple=True,
+    metavar="SELECTOR",
+    help="A kernel: debian:6.12, path:<bzImage>, local, or an id of matrix.toml.",
+)
+@click.option("--build", is_flag=True, help="Build a copy of each tree:<directory>, and use that.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="A group of matrix.toml, or all.  [default: default]",
+)
+@click.option(
+    "--matrix",
+    type=click.Path(path_type=Path),
+    default=manifest.MATRIX,
+    show_default="kernel-matrix/matrix.toml",
+    help="Another file with kernels and groups.",
+)
+@accel_option
+@channel_option
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(1, 64),
+    help="Kernels at a time.  [default: 1 or 2, by cores and memory]",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A new directory for everything.  [default: results/<time>-<n>]",
+)
+@click.option(
+    "--syscall-number",
+    type=click.IntRange(0, 4095),
+    help="The number of process_vmsplice.  [default: 548]",
+)
+@click.option(
+    "--timeout-scale",
+    type=click.FloatRange(0.01, 1000),
+    default=1.0,
+    help="Factor for all deadlines.",
+)
+@click.option(
+    "--baseline",
+    metavar="SIDE",
+    help="Compare with a file of results or a run; then only what got worse is status 1.",
+)
+@click.option(
+    "--report",
+    "reports",
+    default="",
+    metavar="FORMAT,...",
+    help="Also write junit, ktap, kcidb, allure, markdown or json into the run's directory.",
+)
+@click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
+def run(
+    selectors: tuple[str, ...],
+    groups: tuple[str, ...],
+    build: bool,
+    matrix: Path,
+    accel: str,
+    channel: str,
+    jobs: int | None,
+    out: Path | None,
+    syscall_number: int | None,
+    timeout_scale: float,
+    baseline: str | None,
+    reports: str,
+    pytest_args: tuple[str, ...],
+) -> None:
+    """Run the suites on kernels and say what each of them does.
+
+    PYTEST_ARGS, after --, are for pytest. Paths among them are relative to the work tree and
+    take the place of all suites; {cell} becomes the directory of each kernel's run.
+    """
+    if build:
+        selectors = tuple(map(built, selectors))
+    entries = manifest.load(matrix).select(selectors, groups)
+    cache_dir()  # one that cannot be written is one line, not one for each kernel
+    options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
+    from kernel_matrix.reports import after_run
+
+    # What is wrong with these is said before an hour of work, not after it.
+    after = after_run.plan(reports, baseline, [entry.id for entry in entries])
+    directory, summaries, interrupted = _run(entries, options, jobs, out)
+    status = after.conclude(directory, summaries)
+    raise SystemExit(Status.INTERRUPTED if interrupted else status)
+
+
+def _run(
+    entries: list[manifest.Entry], options: Options, jobs: int | None, out: Path | None
+) -> "tuple[Path, list[Summary], bool]":
+    """The directory of the run, what its cells came to, and whether it was interrupted."""
+    from kernel_matrix import live, runner
+
+    display = live.pick(sys.stdout.isatty(), options.interactive)
+    if jobs is None:
+        cpus = len(os.sched_getaffinity(0))
+        jobs = runner.automatic_jobs(cpus, runner.free_memory_mb(), len(entries))
+    if options.interactive:
+        jobs = 1
+    directory = runner.new_directory(out)
+    planned = runner.Run.planned(directory, entries, options, jobs, display.watch)
+    display.show(planned.cells)
+
+    def terminate(number: int, frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, terminate)
+    interrupted = False
+    with display:
+        planned.execute()
+        give_up = float("inf")
+        over = False
+        while not over and time.monotonic() < give_up:
+            try:
+                # Not Thread.join: interrupted, it takes the thread for ended.
+                over = planned.over.wait(runner.TICK)
+                display.refresh()
+            except KeyboardInterrupt:
+                if interrupted:
+                    break
+                interrupted = True
+                if not options.interactive:
+                    planned.stop()
+                # With a debugger pytest got it as well, and ends in its own way.
+                give_up = time.monotonic() + runner.STOP_SECONDS
+    summaries = [cell.summary or runner.unfinished(cell) for cell in planned.cells]
+    return directory, summaries, interrupted
