@@ -24,6 +24,8 @@ from helpers.outcome import Result
 from helpers.session import Hang, Pending, Session
 from helpers.wire import Abi, Frame, Kind, varint
 
+#: mmap()'s descriptor where there is no file: -1 in a register.
+NO_FILE = (1 << 64) - 1
 #: Bytes that one PEEK may bring.
 _PEEK_LIMIT = 32768
 _SHOWN = 16
@@ -157,7 +159,7 @@ class Child:
         seed: int | None = None,
         prot: int = c.PROT_READ | c.PROT_WRITE,
         flags: int = c.MAP_PRIVATE | c.MAP_ANONYMOUS,
-        fd: int = (1 << 64) - 1,
+        fd: int = NO_FILE,
         offset: int = 0,
         align: int = 0,
     ) -> Memory:

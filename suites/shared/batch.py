@@ -7,37 +7,40 @@ from helpers import abi, binding
 from helpers.binding import Encoded
 from helpers.child import Child
 from helpers.outcome import Result, from_register
+from helpers.session import Pending
 from helpers.wire import Abi, Frame, Kind, Reader, varint
 
 #: Calls that one message may have: WIRE_MAX_CALLS.
 MOST = 64
 
 
-def batch(child: Child, calls: Sequence[tuple[Any, ...]]) -> list[Result]:
-    """The answers to calls, each given as its name and its arguments; up to MOST of them."""
+def begin_batch(child: Child, calls: Sequence[tuple[Any, ...]]) -> Pending[list[Result]]:
+    """Calls, each given as its name and its arguments, up to MOST; their answers will come."""
     prototypes = abi.prototypes()
     encoded: list[Encoded] = [
         binding.encode(prototypes[name], child.numbers.of(name, Abi.NATIVE), arguments)
         for name, *arguments in calls
     ]
+    transcript, task = child.session.transcript, child.task
 
     def decode(frame: Frame) -> list[Result]:
         reader = Reader(frame.body, "RETURN")
         assert reader.varint() == len(encoded)
         found = []
-        for call in encoded:
+        for call, line in zip(encoded, lines, strict=True):
             raw = reader.svarint()
             reader.byte()
             outs = [reader.blob() for _ in call.give_back]
             found.append(from_register(raw, tuple(outs), call))
+            transcript.answer(line, repr(found[-1]), False)
         return found
 
     child.session.settle()
     body = bytes((Abi.NATIVE,)) + varint(len(encoded)) + b"".join(call.body for call in encoded)
-    transcript, task = child.session.transcript, child.task
     lines = [transcript.begin(lambda: f"{task.label} {task.pid}", call.text) for call in encoded]
-    pending = child.session.post(Kind.CALL, child.task, body, decode, what="several calls")
-    results = pending.result()
-    for line, result in zip(lines, results, strict=True):
-        transcript.answer(line, repr(result), False)
-    return results
+    return child.session.post(Kind.CALL, child.task, body, decode, what="several calls")
+
+
+def batch(child: Child, calls: Sequence[tuple[Any, ...]]) -> list[Result]:
+    """The answers to calls that a child makes one after another."""
+    return begin_batch(child, calls).result()

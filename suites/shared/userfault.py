@@ -1,7 +1,7 @@
 """Memory whose last page is missing until a case says so: userfaultfd(2)."""
 
 from helpers.abi import constants as c
-from helpers.child import Child
+from helpers.child import NO_FILE, Child
 from helpers.memory import Span
 from helpers.outcome import Result
 
@@ -9,7 +9,6 @@ from helpers.outcome import Result
 _API, _REGISTER, _COPY = 0xC018AA3F, 0xC020AA00, 0xC028AA03
 _UFFD_API, _MISSING = 0xAA, 1
 _WORD, _MESSAGE = 8, 32
-_NO_FILE = (1 << 64) - 1
 
 #: Seeds of the pages that are there, and of the one that comes.
 PRESENT, LATE = 7, 8
@@ -37,7 +36,7 @@ class Faults:
         fixed = c.MAP_PRIVATE | c.MAP_FIXED
         owner.must.mmap(self.memory.address, present, c.PROT_READ, fixed, self._memfd, 0)
         both = c.PROT_READ | c.PROT_WRITE
-        owner.must.mmap(self.late, page, both, fixed | c.MAP_ANONYMOUS, _NO_FILE, 0)
+        owner.must.mmap(self.late, page, both, fixed | c.MAP_ANONYMOUS, NO_FILE, 0)
         self._fd = int(owner.must.userfaultfd(0))
         self._ioctl(_API, _UFFD_API, 0, 0)
         self._ioctl(_REGISTER, self.late, page, _MISSING, 0)

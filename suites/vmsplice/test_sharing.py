@@ -10,7 +10,7 @@ import pytest
 from fixtures.cases import clause, needs, table
 from fixtures.pipes import Pipe, make_pipe
 from helpers.abi import constants as c
-from helpers.child import Child
+from helpers.child import NO_FILE, Child
 from helpers.memory import Memory, Piece
 from helpers.outcome import Err, Ok
 
@@ -88,7 +88,7 @@ def test_the_pipe_keeps_pages_that_are_unmapped(caller: Child, pipe: Pipe, sent:
 def test_the_pipe_keeps_pages_that_were_replaced(caller: Child, pipe: Pipe, sent: Memory) -> None:
     caller.must.munmap(sent, sent.length)
     flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_FIXED_NOREPLACE
-    caller.must.mmap(sent, sent.length, c.PROT_READ | c.PROT_WRITE, flags, (1 << 64) - 1, 0)
+    caller.must.mmap(sent, sent.length, c.PROT_READ | c.PROT_WRITE, flags, NO_FILE, 0)
     sent.fill(NEW)
     pipe.holds(content(sent, OLD))
 

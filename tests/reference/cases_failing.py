@@ -12,9 +12,10 @@ from fixtures.cases import needs, table
 from fixtures.identity import USER, Identity
 from fixtures.pipes import make_pipe
 from helpers.abi import constants as c
-from helpers.memory import Span
 from helpers.outcome import Err, Ok
-from tests.reference.batches import BATCH, NO_FILE, batch, encoded, read_file, splice, write_file
+from suites.shared.batch import MOST as BATCH
+from suites.shared.batch import batch
+from tests.reference.procfs import read_file, write_file
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
 
@@ -22,15 +23,6 @@ pytestmark = needs("disposable", "root", "process_vmsplice")
 FAULT_INJECTION = "/sys/kernel/debug"
 
 # --- every allocation fails once
-
-
-def shared_pages(child, count):
-    """Memory whose first touch allocates pages and not only page tables."""
-    size = count * child.page_size
-    address = child.addresses.take(size)
-    flags = c.MAP_SHARED | c.MAP_ANONYMOUS | c.MAP_FIXED
-    child.must.mmap(address, size, c.PROT_READ | c.PROT_WRITE, flags, NO_FILE, 0)
-    return Span(address, size)
 
 
 def segments_64(child, memory):
@@ -64,19 +56,18 @@ def test_each_allocation_fails_once(caller, target, pipe, layout, least):
     sink = caller.memory(pipe.capacity)
     flags, failures, injected = c.SPLICE_F_NONBLOCK, [], 0
     for nth in range(1, 400):
-        memory = shared_pages(target, 41)
+        # Shared, so that the first touch allocates pages and not only page tables.
+        memory = target.pages(41, flags=c.MAP_SHARED | c.MAP_ANONYMOUS)
         parts = layout(target, memory)
         total = sum(part.length for part in parts)
         text = b"%d" % nth
         results = batch(
             caller,
             [
-                encoded(caller, "write", control, text, len(text)),
-                encoded(
-                    caller, "process_vmsplice", target.pid, pipe.write, parts, len(parts), flags
-                ),
-                encoded(caller, "pread64", control, left, 63, 0),
-                encoded(caller, "write", control, b"0", 1),
+                ("write", control, text, len(text)),
+                ("process_vmsplice", target.pid, pipe.write, parts, len(parts), flags),
+                ("pread64", control, left, 63, 0),
+                ("write", control, b"0", 1),
             ],
         )
         assert results[0] == Ok(len(text))
@@ -169,7 +160,7 @@ def test_10000_failing_calls_leave_nothing_behind(caller, target, new_child, kin
     setting = Setting(caller, target)
     if kind == "not-allowed":
         Identity.of(USER).assume(caller)
-    call = encoded(caller, "process_vmsplice", *arguments(setting))
+    call = ("process_vmsplice", *arguments(setting))
     assert batch(caller, [call] * BATCH) == [Err(errno)] * BATCH
     slabs_before, pages_before = slabs(watcher), free_pages(watcher)
     for _ in range(10_000 // BATCH + 1):
@@ -193,9 +184,9 @@ def test_10000_calls_that_stop_half_way_give_back_the_rest(caller, target, new_c
     parts = [memory[:10], memory[10:]]
     flags = c.SPLICE_F_NONBLOCK
     calls = [
-        encoded(caller, "process_vmsplice", target.pid, pipe.write, parts, 2, flags),
-        encoded(caller, "process_vmsplice", target.pid, pipe.write, parts, 2, flags),
-        encoded(caller, "read", pipe.read, sink, sink.length),
+        ("process_vmsplice", target.pid, pipe.write, parts, 2, flags),
+        ("process_vmsplice", target.pid, pipe.write, parts, 2, flags),
+        ("read", pipe.read, sink, sink.length),
     ]
     moved = batch(caller, calls)[0]
     assert moved.ok
@@ -221,15 +212,17 @@ def test_dead_targets_are_gone(caller, new_child):
         memory = target.memory(caller.page_size, seed=2)
         setting.good = nine(memory, memory[200:210])
         calls = [
-            encoded(caller, "process_vmsplice", *arguments(setting))
+            ("process_vmsplice", *arguments(setting))
             for kind, (_, arguments) in FAILING.items()
             if kind != "not-allowed"
         ]
         good = (target.pid, setting.fd, setting.good, NINE, 0)
-        calls.append(encoded(caller, "process_vmsplice", *good))
-        calls.append(encoded(caller, "read", setting.pipe.read, sink, sink.length))
+        calls.append(("process_vmsplice", *good))
+        calls.append(("read", setting.pipe.read, sink, sink.length))
         batch(caller, calls)
-        assert splice(stranger, target.pid, away.write, setting.good) == Err(EPERM)
+        assert stranger.process_vmsplice(target.pid, away.write, setting.good, NINE, 0) == Err(
+            EPERM
+        )
         target.quit()
         target.wait_death()
 

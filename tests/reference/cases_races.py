@@ -9,61 +9,15 @@ from errno import EAGAIN, EBUSY, EPIPE
 from fixtures.cases import needs
 from helpers import abi
 from helpers.abi import constants as c
-from helpers.memory import Piece, Span
+from helpers.memory import Piece
 from helpers.outcome import Err, Ok
-from tests.reference.batches import NO_FILE, read_file, write_file
+from suites.shared.userfault import PRESENT, Faults
+from tests.reference.procfs import read_file, write_file
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
 
 
 # --- the pipe changes while a page is faulted in
-
-
-class Faults:
-    """Memory of a target whose last page is missing until the case says so: userfaultfd(2).
-
-    The pages before it are a memfd's, which can be sealed against writing only when nobody but
-    the target holds a reference to one of them (memfd_create(2), F_SEAL_WRITE).
-    """
-
-    API, REGISTER, COPY = 0xC018AA3F, 0xC020AA00, 0xC028AA03  # linux/userfaultfd.h
-
-    def __init__(self, target, pages):
-        size = target.page_size
-        present = (pages - 1) * size
-        self.target = target
-        self.memory = Span(target.addresses.take(pages * size), pages * size)
-        self.page = self.memory.end - size
-        self.control = target.pages(1)
-        self.source = target.pages(1, seed=8)
-        content = target.memory(present, seed=7)
-        self.memfd = target.must.memfd_create("pages", c.MFD_ALLOW_SEALING)
-        target.must.write(self.memfd, content, present)
-        private, fixed = c.MAP_PRIVATE, c.MAP_FIXED
-        target.must.mmap(self.memory.address, present, c.PROT_READ, private | fixed, self.memfd, 0)
-        flags = private | fixed | c.MAP_ANONYMOUS
-        target.must.mmap(self.page, size, c.PROT_READ | c.PROT_WRITE, flags, NO_FILE, 0)
-        self.fd = target.must.userfaultfd(0)
-        self._ioctl(self.API, 0xAA, 0, 0)
-        self._ioctl(self.REGISTER, self.page, size, 1, 0)
-
-    def seal(self):
-        """EBUSY as long as somebody else holds one of the pages."""
-        return self.target.fcntl(self.memfd, c.F_ADD_SEALS, c.F_SEAL_WRITE)
-
-    def _ioctl(self, command, *words):
-        data = b"".join(word.to_bytes(8, "little") for word in words)
-        self.target.poke(self.control.address, data)
-        self.target.must.ioctl(self.fd, command, self.control)
-
-    def wait(self):
-        """Until somebody waits for the page."""
-        self.target.must.read(self.fd, self.control, 32)
-
-    def resolve(self):
-        """Let them go on."""
-        size = self.target.page_size
-        self._ioctl(self.COPY, self.page, self.source.address, size, 0, 0)
 
 
 def begin_splice(caller, target, pipe, faults, flags):
@@ -96,7 +50,7 @@ def test_part_of_a_batch_finds_room_and_the_rest_is_given_back(caller, target, p
     moved = (pipe.slots - 3) * page
     assert call.result() == Ok(moved)
     assert faults.seal() == Err(EBUSY)
-    pipe.holds(some.piece(some[:]), Piece(moved, 7))
+    pipe.holds(some.piece(some[:]), Piece(moved, PRESENT))
     assert faults.seal() == Ok(0)
 
 
@@ -121,7 +75,7 @@ def test_a_pipe_that_became_smaller(caller, target, pipe):
     assert other.fcntl(pipe.write, c.F_SETPIPE_SZ, caller.page_size) == Ok(caller.page_size)
     faults.resolve()
     assert call.result() == Ok(caller.page_size)
-    pipe.holds(Piece(caller.page_size, 7))
+    pipe.holds(Piece(caller.page_size, PRESENT))
     assert faults.seal() == Ok(0)
 
 

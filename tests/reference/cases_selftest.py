@@ -8,9 +8,12 @@ from errno import EFAULT, EINVAL
 from fixtures.cases import needs
 from helpers.abi import constants as c
 from helpers.outcome import Err, Ok
-from tests.reference.batches import splice
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
+
+
+def splice(child, pid, fd, segments, flags=0):
+    return child.process_vmsplice(pid, fd, segments, len(segments), flags)
 
 
 def test_one_byte_of_one_segment(caller, target, pipe, remote):

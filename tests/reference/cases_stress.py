@@ -12,8 +12,9 @@ import pytest
 from fixtures.cases import needs
 from fixtures.pipes import make_pipe
 from helpers.abi import constants as c
+from helpers.child import NO_FILE
 from helpers.outcome import Err
-from tests.reference.batches import NO_FILE, begin_batch, encoded
+from suites.shared.batch import begin_batch
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
 
@@ -31,14 +32,14 @@ def test_callers_and_targets_that_map_and_unmap(new_child, pages):
     shared = make_pipe(callers[0])  # one that nobody else uses, kept for its capacity
     capacity = shared.capacity
     churn, spliced, sinks = [], [], []
-    for target, place in zip(targets, places, strict=True):
+    for place in places:
         half = size // 2
         churn.append(
             [
-                encoded(target, "mmap", place, size, protection, mapping, NO_FILE, 0),
-                encoded(target, "madvise", place, half, c.MADV_DONTNEED),
-                encoded(target, "mprotect", place, half, c.PROT_NONE),
-                encoded(target, "munmap", place + half, half),
+                ("mmap", place, size, protection, mapping, NO_FILE, 0),
+                ("madvise", place, half, c.MADV_DONTNEED),
+                ("mprotect", place, half, c.PROT_NONE),
+                ("munmap", place + half, half),
             ]
             * 8
         )
@@ -50,11 +51,11 @@ def test_callers_and_targets_that_map_and_unmap(new_child, pages):
         for other, place in zip(targets, places, strict=True):
             parts = [(place + 5 * number, size), (place, 100)]
             calls += [
-                encoded(child, "process_vmsplice", other.pid, pipe.write, parts, 2, 2),
-                encoded(child, "fcntl", pipe.write, c.F_SETPIPE_SZ, capacity >> number % 3),
-                encoded(child, "write", pipe.write, b"x", 1),
-                encoded(child, "read", pipe.read, sinks[-1], capacity),
-                encoded(child, "fcntl", pipe.write, c.F_SETPIPE_SZ, capacity),
+                ("process_vmsplice", other.pid, pipe.write, parts, 2, 2),
+                ("fcntl", pipe.write, c.F_SETPIPE_SZ, capacity >> number % 3),
+                ("write", pipe.write, b"x", 1),
+                ("read", pipe.read, sinks[-1], capacity),
+                ("fcntl", pipe.write, c.F_SETPIPE_SZ, capacity),
             ]
         spliced.append(calls)
     for child in [*targets, *callers]:

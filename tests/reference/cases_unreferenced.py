@@ -5,7 +5,7 @@ Run by test_in_machine.py; not collected by itself: a disposable machine is need
 
 from fixtures.cases import needs
 from helpers.outcome import Ok
-from tests.reference.batches import read_file, write_file
+from tests.reference.procfs import read_file, write_file
 
 pytestmark = needs("disposable", "root", "process_vmsplice")
 
