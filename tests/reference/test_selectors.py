@@ -1,9 +1,11 @@
 """The selectors reference: and tree:, as far as nothing is built."""
 
 import pytest
+from click.testing import CliRunner
 
 from helpers.errors import UserError
 from kernel_matrix import build, build_make, providers
+from kernel_matrix.cli import cli
 from kernel_matrix.providers import reference, tree
 
 
@@ -23,6 +25,14 @@ def test_recipes(monkeypatch, rest, expected):
 def test_the_suites_variable_sets_the_number(monkeypatch):
     monkeypatch.setenv("PROCESS_VMSPLICE_NR", "600")
     assert reference.recipe("6.1").number == 600
+
+
+def test_the_command_lines_number_is_the_one_that_is_built(monkeypatch):
+    monkeypatch.setenv("PROCESS_VMSPLICE_NR", "600")
+    argv = ["run", "--kernel", "reference:6.12", "--syscall-number", "333"]
+    done = CliRunner().invoke(cli, argv)
+    assert done.exit_code == 2
+    assert "the number 333 in a reference kernel" in done.output
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def run(
     """
     if build:
         selectors = tuple(map(built, selectors))
+    if syscall_number is not None:
+        # Reference kernels are built with the number that the suites are told.
+        os.environ["PROCESS_VMSPLICE_NR"] = str(syscall_number)
     entries = manifest.load(matrix).select(selectors, groups)
     cache_dir()  # one that cannot be written is one line, not one for each kernel
     options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
