@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,26 @@ _STOPS_EARLY = ("-x", "--exitfirst", "--maxfail", "--stepwise", "--sw", "--pdb")
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One more try of a case, in a fresh machine.
+
+    Attributes:
+        verdict: one of VERDICTS.
+        seconds: how long it took.
+        message, title: as those of a case.
+    """
+
+    verdict: str
+    seconds: float = 0.0
+    message: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class Case:
     """One case of a run, as its end line has it, and as the expectations judge it.
+
+    A case that was tried more than once is what its first try came to.
 
     Attributes:
         verdict: one of VERDICTS; "deviation" or "stale" once the expectations were asked.
@@ -42,6 +60,10 @@ class Case:
         started: when, seconds since the epoch; 0.0 if that is not known.
         was: the verdict before the expectations were asked, "" if they do not change it.
         known: why it was expected to fail: reason and reference; "" if it was not.
+        title: what the kernel complained of, the same words for the same bug; "" if it did not.
+        trace: the functions that the complaint names, innermost first, "name" or
+            "name (file:line)".
+        attempts: the tries after the first.
     """
 
     id: str
@@ -59,11 +81,38 @@ class Case:
     started: float = 0.0
     was: str = ""
     known: str = ""
+    title: str = ""
+    trace: tuple[str, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def unexpected(self) -> bool:
         """Somebody should look at it."""
         return self.verdict in FINDINGS or self.verdict in OWN_FAULTS
+
+    @property
+    def headline(self) -> str:
+        """What it came to, in words that are the same tomorrow if the kernel gave us any."""
+        return self.title or self.message
+
+    @property
+    def flaky(self) -> bool:
+        """It was tried again, and did not come to the same each time."""
+        return any(attempt.verdict != (self.was or self.verdict) for attempt in self.attempts)
+
+    @property
+    def again(self) -> str:
+        """What became of it when it was tried again: "reproduced 1 of 1"; "" if it was not."""
+        first, more = self.was or self.verdict, [attempt.verdict for attempt in self.attempts]
+        same = more.count(first)
+        if not more:
+            return ""
+        if len(more) == 1:
+            return "reproduced 1 of 1" if same else f"not reproduced: {more[0]}"
+        if same == len(more):
+            return f"reproduced {same} of {same}"
+        found = ", ".join(f"{n} {v}" for v, n in Counter([first, *more]).items())
+        return f"flaky: {found} of {len(more) + 1}"
 
 
 @dataclass
@@ -114,7 +163,7 @@ class Journal:
         return [case for ident in order if (case := self._result(ident)) is not None]
 
     def _result(self, ident: str) -> Case | None:
-        if ident in self.running:
+        if ident in self.running and ident not in self.cases:
             start = self.running[ident]
             return Case(
                 ident,
@@ -183,6 +232,11 @@ def _take_end(journal: Journal, entry: dict[str, Any]) -> None:
     verdict = entry["verdict"]
     if verdict not in VERDICTS:
         raise ValueError(verdict)
+    journal.running.pop(entry["id"], None)
+    first = journal.cases.get(entry["id"])
+    if first is not None and entry.get("attempt", 1) > 1:
+        journal.cases[first.id] = replace(first, attempts=(*first.attempts, _attempt(entry)))
+        return
     journal.cases[entry["id"]] = Case(
         id=entry["id"],
         verdict=verdict,
@@ -197,8 +251,14 @@ def _take_end(journal: Journal, entry: dict[str, Any]) -> None:
         longrepr=entry.get("longrepr") or "",
         expected=entry.get("expected") or _expected(entry.get("longrepr") or ""),
         started=float(start.get("time") or 0.0),
+        title=entry.get("title") or "",
+        trace=tuple(entry.get("trace") or ()),
     )
-    journal.running.pop(entry["id"], None)
+
+
+def _attempt(entry: dict[str, Any]) -> Attempt:
+    texts = {key: entry.get(key) or "" for key in ("message", "title")}
+    return Attempt(entry["verdict"], float(entry.get("seconds") or 0.0), **texts)
 
 
 def _take_finish(journal: Journal, entry: dict[str, Any]) -> None:

@@ -68,6 +68,46 @@ def test_runner_lost_and_missed():
     assert verdicts(lines) == {"a": "pass", "b": "error", "c": "miss", "d": "miss"}
 
 
+TITLE = "NULL pointer dereference in pipe_read"
+
+
+def again(verdict, attempt, **fields):
+    """A further try of case "d", which crashed."""
+    return [
+        line("start", id="d", attempt=attempt),
+        line("end", id="d", attempt=attempt, verdict=verdict, seconds=0.5, **fields),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tries", "flaky", "words"),
+    [
+        ([], False, ""),
+        (["crash"], False, "reproduced 1 of 1"),
+        (["pass"], True, "not reproduced: pass"),
+        (["crash", "crash"], False, "reproduced 2 of 2"),
+        (["pass", "crash", "pass"], True, "flaky: 2 crash, 2 pass of 4"),
+    ],
+)
+def test_a_case_that_is_tried_again_is_what_it_came_to_first(tries, flaky, words):
+    lines = [*HEAD, *case("d", "crash", title=TITLE, trace=["pipe_read", "vfs_read"])]
+    for number, verdict in enumerate(tries, 2):
+        lines += again(verdict, number, title=TITLE)
+    found = journal.read(lines).cases["d"]
+    assert (found.verdict, found.headline, found.trace) == (
+        "crash", TITLE, ("pipe_read", "vfs_read"),
+    )  # fmt: skip
+    assert [attempt.verdict for attempt in found.attempts] == tries
+    assert (found.flaky, found.again) == (flaky, words)
+
+
+def test_a_try_that_was_cut_off_takes_nothing_from_the_first():
+    lines = [*HEAD, *case("d", "crash"), again("pass", 2)[0]]
+    read = journal.read(lines)
+    assert verdicts(lines)["d"] == "crash"
+    assert list(read.running) == ["d"]
+
+
 @pytest.mark.parametrize(
     ("argv", "finish", "missed"),
     [

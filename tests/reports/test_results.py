@@ -1,6 +1,10 @@
+import json
+
 from kernel_matrix import journal
-from kernel_matrix.reports.results import load_run
+from kernel_matrix.journal import Attempt, Case
+from kernel_matrix.reports.results import load_json, load_run, to_json
 from tests.compare.journals import PATH, end, write_run
+from tests.reports import samples
 
 LONGREPR = """\
 expected = -1 EPERM (Operation not permitted)
@@ -41,3 +45,13 @@ def test_a_case_that_never_ended_is_an_error(tmp_path):
     run = write_run(tmp_path / "r", {"x:6.1": [{"id": f"{PATH}[a]"}]}, over=False)
     (case,) = load_run(run).kernels[0].summary.cases
     assert (case.verdict, case.message) == ("error", journal.RUNNER_LOST)
+
+
+def test_titles_and_further_tries_survive_a_file(tmp_path):
+    crashed = Case(
+        "a", "crash", title="panic: x", trace=("f", "g (fs/pipe.c:1)"),
+        attempts=(Attempt("pass", 0.5), Attempt("crash", 1.0, "Kernel panic", "panic: x")),
+    )  # fmt: skip
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(to_json(samples.run("r", samples.kernel("x:6.1", "6.1", crashed)))))
+    assert load_json(path).kernels[0].summary.cases == (crashed,)

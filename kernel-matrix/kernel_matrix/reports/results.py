@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from helpers.errors import UserError
 from kernel_matrix import report
 from kernel_matrix.cells import Status, Summary
-from kernel_matrix.journal import Case, Journal
+from kernel_matrix.journal import Attempt, Case, Journal
 from kernel_matrix.providers import debversion
 
 FORMAT = "kernel-matrix results"
@@ -156,7 +156,7 @@ def _described(path: Path) -> dict[str, Any]:
 
 
 _KERNEL_KEYS = ("selector", "release", "version", "arch", "sha256", "origin", "cmdline")
-_CASE_KEYS = ("verdict", "was", "known", "strength", "message", "expected", "observed")
+_CASE_KEYS = ("verdict", "was", "known", "strength", "message", "expected", "observed", "title")
 
 
 def to_json(results: Results) -> dict[str, Any]:
@@ -196,6 +196,10 @@ def _case_json(case: Case) -> dict[str, Any]:
         found["clauses"] = list(case.clauses)
     if case.skip:
         found["skip"] = case.skip
+    if case.trace:
+        found["trace"] = list(case.trace)
+    if case.attempts:
+        found["attempts"] = [asdict(attempt) for attempt in case.attempts]
     return found
 
 
@@ -251,5 +255,7 @@ def _case_of(item: dict[str, Any]) -> Case:
         float(item["seconds"]),
         tuple(item.get("clauses", ())),
         skip=item.get("skip", {}),
+        trace=tuple(item.get("trace", ())),
+        attempts=tuple(Attempt(**attempt) for attempt in item.get("attempts", ())),
         **texts,
     )
