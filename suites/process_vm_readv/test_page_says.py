@@ -1,54 +1,40 @@
-"""What the manual page promises and kernels do not do.
+"""process_vm_readv: what the manual page promises and kernels do not do.
 
 See kernel-matrix/expectations/process_vm_readv.toml.
 """
 
-from errno import EFAULT, EINVAL
+from errno import EINVAL
 
-from fixtures.cases import clause, needs, table
-from fixtures.vectors import readv
-from helpers.child import Child
-from helpers.memory import Memory, Span, unchanged
-from helpers.outcome import Err, Ok, Result
+from fixtures.cases import clause, needs
+from helpers.memory import Memory
+from helpers.outcome import Result
+from suites.shared import vectors
+from suites.shared.mover import Mover
 
 pytestmark = needs("process_vm_readv", "foreign-memory")
 
-SSIZE_MAX = (1 << 63) - 1
-
 
 @clause("process_vm_readv:partial:whole-segments")
-@table("before, answer", ("first", 0, Err(EFAULT)), ("second", 7, Ok(7)))
+@vectors.SPLIT
 def test_a_remote_segment_is_not_split(
-    caller: Child, target: Child, local: Memory, remote: Memory, before: int, answer: Result
+    mover: Mover, local: Memory, remote: Memory, shape: tuple[int, Result]
 ) -> None:
-    source = [remote[:before], Span(remote.end - 10, 20)]
-    assert readv(caller, target.pid, [local], source) == answer
-    local.received([local], [remote.piece(remote[:before])])
+    vectors.remote_segment_is_not_split(mover, local, remote, *shape)
 
 
 @clause("process_vm_readv:errors:einval-sum")
-def test_a_local_sum_that_overflows_is_einval(
-    caller: Child, target: Child, local: Memory, remote: Memory
-) -> None:
-    vector = [local[:4], Span(local.address, SSIZE_MAX), Span(local.address, SSIZE_MAX)]
-    assert readv(caller, target.pid, vector, [remote[:16]]) == Err(EINVAL)
-    unchanged(local, remote)
+def test_a_local_sum_that_overflows_is_einval(mover: Mover, local: Memory, remote: Memory) -> None:
+    vectors.local_sum_overflows(mover, local, remote, EINVAL)
 
 
 @clause("process_vm_readv:errors:einval-sum")
-def test_a_remote_sum_that_overflows_is_einval(
-    caller: Child, target: Child, local: Memory, remote: Memory
-) -> None:
-    vector = [remote[:4], Span(remote.address, SSIZE_MAX), Span(remote.address, SSIZE_MAX)]
-    assert readv(caller, target.pid, [local[:16]], vector) == Err(EINVAL)
-    unchanged(local, remote)
+def test_a_remote_sum_that_overflows_is_einval(mover: Mover, local: Memory, remote: Memory) -> None:
+    vectors.remote_sum_is_einval(mover, local, remote)
 
 
 @clause("process_vm_readv:errors:einval-liovcnt-upper-half")
-@table("count", ("two-to-32", 1 << 32), ("two-to-32-and-1", (1 << 32) + 1))
+@vectors.BEYOND_32_BITS
 def test_a_local_count_beyond_32_bits_is_einval(
-    caller: Child, target: Child, local: Memory, remote: Memory, count: int
+    mover: Mover, local: Memory, remote: Memory, count: int
 ) -> None:
-    answer = caller.process_vm_readv(target.pid, [local[:1]], count, [remote], 1, 0)
-    assert answer == Err(EINVAL)
-    unchanged(local, remote)
+    vectors.local_count_beyond_32_bits(mover, local, remote, count)
