@@ -33,13 +33,13 @@ def test_local_count_is_taken_modulo_two_to_32(
 
 
 @clause("process_vm_readv:counts:empty-segments-count")
-@vectors.remoteS
+@vectors.SIDES
 def test_empty_segments_count_too(mover: Mover, local: Memory, remote: Memory, side: str) -> None:
     vectors.empty_segments_count(mover, local, remote, side)
 
 
 @clause("process_vm_readv:counts:before-array")
-@vectors.remoteS
+@vectors.SIDES
 def test_count_is_judged_before_the_array_is_read(mover: Mover, local: Memory, side: str) -> None:
     vectors.count_before_array(mover, local, side)
 

@@ -48,7 +48,7 @@ def test_arguments_are_judged_as_at_the_native_entry(
 
 
 @clause("process_vm_readv:i386:errors")
-@mover_i386.remoteS
+@mover_i386.SIDES
 def test_array_that_cannot_be_read_is_efault(
     mover: Mover, local: Memory, remote: Memory, side: str
 ) -> None:
@@ -56,7 +56,7 @@ def test_array_that_cannot_be_read_is_efault(
 
 
 @clause("process_vm_readv:i386:errors")
-@mover_i386.remoteS
+@mover_i386.SIDES
 def test_hole_ends_the_transfer(mover: Mover, local: Memory, remote: Memory, side: str) -> None:
     mover_i386.hole(mover, local, remote, side)
 

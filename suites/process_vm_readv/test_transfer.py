@@ -33,7 +33,7 @@ def test_more_pages_than_one_round_takes_arrive(mover: Mover) -> None:
 
 
 @clause("process_vm_readv:transfer:shorter-side")
-@transfers.SHORTER_remote
+@transfers.SHORTER_SIDE
 def test_shorter_side_ends_the_transfer(
     mover: Mover, local: Memory, remote: Memory, shape: tuple[int, int, int]
 ) -> None:

@@ -11,12 +11,6 @@ from suites.shared.mover import Mover
 
 Lengths = Sequence[int]
 
-
-def total(spans: Sequence[Span]) -> int:
-    """The bytes of all of them."""
-    return sum(span.length for span in spans)
-
-
 #: (pages, bytes more than these, offset of the local part, of the remote one)
 ANY_ALIGNMENT = table(
     "shape",

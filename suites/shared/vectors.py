@@ -58,17 +58,19 @@ SIDES = table("side", ("local", "local"), ("remote", "remote"))
 
 def empty_segments_count(mover: Mover, local: Memory, remote: Memory, side: str) -> None:
     """IOV_MAX empty segments after one that is not."""
-    vectors: dict[str, list[Span]] = {"local": [local], "remote": [remote]}
-    vectors[side] += [vectors[side][0][:0]] * MOST
-    assert mover(**vectors) == Err(EINVAL)
+    empties = [local[:0]] * MOST
+    near = [local, *(empties if side == "local" else [])]
+    far = [remote, *(empties if side == "remote" else [])]
+    assert mover(near, far) == Err(EINVAL)
     unchanged(local, remote)
 
 
 def count_before_array(mover: Mover, local: Memory, side: str) -> None:
     """The array cannot be read, and there are too many."""
-    good, bad = ([local], 1), (None, MOST + 1)
-    first, second = (bad, good) if side == "local" else (good, bad)
-    assert mover.raw(*first, *second, pid=mover.caller.pid) == Err(EINVAL)
+    good: tuple[Any, int] = ([local], 1)
+    bad: tuple[Any, int] = (None, MOST + 1)
+    near, far = (bad, good) if side == "local" else (good, bad)
+    assert mover.raw(*near, *far, pid=mover.caller.pid) == Err(EINVAL)
     local.unchanged()
 
 
@@ -106,7 +108,8 @@ def most_segments_backwards(mover: Mover, local: Memory, remote: Memory) -> None
     """IOV_MAX segments to be read, the last first."""
     sink, source = mover.roles(local, remote)
     backwards = list(spans(source, 3, MOST))[::-1]
-    assert mover(*mover.roles([sink], backwards)) == Ok(3 * MOST)
+    near, far = mover.roles([sink[:]], backwards)
+    assert mover(near, far) == Ok(3 * MOST)
     arrived = b"".join(piece.bytes() for piece in source.pieces(*backwards))
     assert sink.read() == arrived + sink.piece(sink[len(arrived) :]).bytes()
 
