@@ -5,7 +5,7 @@ Not collected by itself: a disposable machine is needed.
 
 from errno import EBADF
 
-from fixtures.cases import needs, table
+from fixtures.cases import needs, spoils, table
 from fixtures.machine import Live
 from fixtures.pipes import Pipe
 from helpers.abi import constants as c
@@ -53,6 +53,25 @@ def test_warns(caller: Child) -> None:
 
 def test_after_warning(machine: Live) -> None:
     assert machine.number == 3, "a tainted machine is replaced"
+
+
+@spoils
+def test_spoils(caller: Child) -> None:
+    """It passes, and nothing shows what it did."""
+    assert caller.getpid() == Ok(caller.pid)
+
+
+def test_after_spoiling(machine: Live) -> None:
+    assert machine.number == 4, "a spoilt machine is replaced"
+
+
+@spoils
+@needs("config:CONFIG_NO_SUCH_OPTION")
+def test_would_spoil(caller: Child) -> None: ...
+
+
+def test_after_not_spoiling(machine: Live) -> None:
+    assert machine.number == 4, "a machine that was left alone is not replaced"
 
 
 def test_fails(caller: Child) -> None:

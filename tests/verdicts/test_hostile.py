@@ -42,6 +42,10 @@ VERDICTS = {
     "test_child_is_killed_by_sigsegv": ("fail", "killed by SIGSEGV in peek(0x10, 1)"),
     "test_warns": ("fail", "the kernel became tainted (warning): "),
     "test_after_warning": ("pass", ""),
+    "test_spoils": ("pass", ""),
+    "test_after_spoiling": ("pass", ""),
+    "test_would_spoil": ("skip", ""),
+    "test_after_not_spoiling": ("pass", ""),
     "test_fails": ("fail", "close(0) = 0, expected -1 EBADF (Bad file descriptor)"),
     "test_set_up_fails": ("error", 'openat(AT_FDCWD, "/no/such/file", 0, 0) = -1 ENOENT'),
     "test_lacks": ("skip", ""),
@@ -62,10 +66,10 @@ def test_every_case_has_ended_once(run: tuple[Journal, str]) -> None:
     assert [case.id.split("::")[1] for case in run[0].results()] == list(VERDICTS)
 
 
-def test_a_machine_is_booted_again_after_a_panic_and_after_a_warning(
+def test_a_machine_is_booted_again_after_a_panic_after_a_warning_and_when_spoilt(
     run: tuple[Journal, str],
 ) -> None:
-    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3]
+    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3, 4]
 
 
 def test_a_hang_tells_the_state_and_where_it_waits(run: tuple[Journal, str]) -> None:
