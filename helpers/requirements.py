@@ -100,8 +100,8 @@ def _unknown_flags(child: Child) -> Result:
     return child.process_vm_readv(-1, [], 0, [], 0, (1 << 64) - 1)
 
 
-def _process_vm_readv(child: Child) -> str:
-    return "process_vm_readv answers ENOSYS" if _unknown_flags(child) == Err(ENOSYS) else ""
+def _writes_unknown_flags(child: Child) -> Result:
+    return child.process_vm_writev(-1, [], 0, [], 0, (1 << 64) - 1)
 
 
 def _foreign_memory(child: Child) -> str:
@@ -116,6 +116,15 @@ def _huge_pages(child: Child) -> str:
     memory = child.pages(1)
     result = child.madvise(memory, memory.length, c.MADV_HUGEPAGE)
     return "" if result.ok else f"madvise(MADV_HUGEPAGE) answers {result!r}"
+
+
+def _write_protection(child: Child) -> Result:
+    """userfaultfd(2) that tells of writes to pages that are there."""
+    fd = child.userfaultfd(0)
+    if not fd.ok:
+        return fd
+    wanted = abi.new("uint64_t[3]", [c.UFFD_API, c.UFFD_FEATURE_PAGEFAULT_FLAG_WP, 0])
+    return child.ioctl(fd.value, c.UFFDIO_API, wanted)
 
 
 def _guard_pages(child: Child) -> str:
@@ -192,12 +201,26 @@ PROBES: Mapping[str, Probe] = {
     ),
     "file-page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_file_pages),
     "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
-    "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _process_vm_readv),
+    "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _present(_unknown_flags, "process_vm_readv")),
+    "process_vm_writev": Probe(
+        SkipClass.KERNEL_LACKS, _present(_writes_unknown_flags, "process_vm_writev")
+    ),
     "foreign-memory": Probe(SkipClass.ENVIRONMENT, _foreign_memory),
     "protection-keys": Probe(
         SkipClass.ARCH, _answers(lambda child: child.pkey_alloc(0, 0), "pkey_alloc()")
     ),
     "transparent-huge-pages": Probe(SkipClass.CONFIG, _huge_pages),
+    "write-protection": Probe(
+        SkipClass.KERNEL_LACKS,
+        _answers(_write_protection, "userfaultfd() with UFFD_FEATURE_PAGEFAULT_FLAG_WP"),
+    ),
+    "notification-pipes": Probe(
+        SkipClass.CONFIG,
+        _answers(
+            lambda child: child.pipe2(abi.new("int[2]"), c.O_NOTIFICATION_PIPE),
+            "pipe2(O_NOTIFICATION_PIPE)",
+        ),
+    ),
     "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),
     "memfd_secret": Probe(
         SkipClass.KERNEL_LACKS, _answers(lambda child: child.memfd_secret(0), "memfd_secret()")
