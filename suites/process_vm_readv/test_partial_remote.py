@@ -6,9 +6,10 @@ from fixtures.cases import clause, needs
 from fixtures.memory import UNREADABLE
 from fixtures.vectors import readv
 from helpers.abi.constants import MAP_SHARED
-from helpers.memory import Piece, Span, unchanged
+from helpers.memory import Memory, Piece, unchanged
 from helpers.outcome import Err, Ok
-from suites.shared import holes
+from suites.shared import holes, mover_holes
+from suites.shared.mover import Mover
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
 
@@ -25,19 +26,15 @@ def test_memory_that_cannot_be_read_ends_the_transfer(scene, body):
 
 
 @clause("process_vm_readv:partial:remote-bad-segment")
-def test_bytes_behind_the_last_that_fits_may_be_unreadable(caller, target, local, remote):
-    # the segment goes on into a hole, but there is no room for what lies there
-    source = Span(remote.end - 20, 4 * caller.page_size)
-    assert readv(caller, target.pid, [local[:20]], [source]) == Ok(20)
-    local.received([local[:20]], [remote.piece(Span(source.address, 20))])
+def test_bytes_behind_the_last_that_fits_may_be_unreadable(
+    mover: Mover, local: Memory, remote: Memory
+) -> None:
+    mover_holes.remote_hole_behind_the_last(mover, local, remote)
 
 
 @clause("process_vm_readv:partial:remote-bad-segment")
-def test_hole_may_be_anywhere_between_segments(caller, target, local, remote):
-    second = target.pages(1, seed=3)
-    source = [Span(remote.end - 4, 4), second[:4]]
-    assert readv(caller, target.pid, [local[:8]], source) == Ok(8)
-    local.received([local[:8]], [remote.piece(source[0]), second.piece(source[1])])
+def test_hole_may_be_anywhere_between_segments(mover: Mover, local: Memory, remote: Memory) -> None:
+    mover_holes.hole_between_remote_segments(mover, local, remote)
 
 
 @clause("process_vm_readv:errors:efault-remote")
