@@ -17,6 +17,7 @@ from .peer import Agent, K, arg_in, frame, out, varint
 
 CHLD = int(signal.SIGCHLD)
 READ, PIPE, PAUSE, GETPID, PRCTL = 0, 22, 34, 39, 157
+SET_DUMPABLE = 4
 
 
 def alive(pid: int) -> bool:
@@ -222,6 +223,35 @@ def test_ordinary_user(start: Starter) -> None:
     ended = agent.end(K["COUNTERS"])
     assert set(ended.killed) == {5, 6}
     assert not any(map(alive, pids))
+
+
+def test_channel_as_standard_input(binary: Path) -> None:
+    """What starts it may pass nothing on but the three descriptors of every program."""
+    ours, theirs = socket.socketpair()
+    process = subprocess.Popen([binary, "local", "0"], stdin=theirs)
+    theirs.close()
+    agent = Agent(ours, process)
+    assert agent.hello()["channel"] == "socket"
+    agent.spawn(1)
+    assert agent.call(1, PIPE, out(8)).outs == [b"\3\0\0\0\4\0\0\0"]
+    ours.close()
+    assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="privilege: root")
+def test_what_a_task_does_that_proc_hides(start: Starter) -> None:
+    """A task that is not dumpable does not show its call, but it sleeps in what was asked of it."""
+    user = pwd.getpwnam("nobody")
+    agent = start(user=user.pw_uid, group=user.pw_gid, extra_groups=[])
+    agent.spawn(1)
+    agent.call(1, PIPE, out(8))
+    agent.call(1, PRCTL, SET_DUMPABLE, 0)
+    assert agent.state(1)[:2] == ("S", "")
+    agent.start(1, (READ, 3, out(1), 1))
+    until = time.monotonic() + 10
+    while agent.state(1)[:2] != ("S", "request"):
+        assert time.monotonic() < until
+    assert set(agent.end().killed) == {1}
 
 
 @pytest.mark.parametrize("arguments", [[], ["local"], ["child", "1"], ["what", "1"]])
