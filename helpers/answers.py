@@ -27,18 +27,28 @@ class Hello:
 
 @dataclass(frozen=True)
 class TaskState:
-    """A task as /proc shows it: state letter ("" when there is none), call number, wait channel."""
+    """A task as /proc shows it.
+
+    Attributes:
+        letter: its state, "" when there is no such task.
+        call: the number of the call that it is in; None in user space, or where /proc does not say.
+        wchan: its wait channel.
+        unanswered: requests that it has not answered.
+        in_request: /proc does not say the call, but it sleeps executing what it was asked for.
+    """
 
     letter: str
     call: int | None
     wchan: str
     unanswered: int
+    in_request: bool = False
 
     def __str__(self) -> str:
         """For messages."""
         if not self.letter:
             return "no such task"
         call = "running in user space" if self.call is None else f"in call {self.call}"
+        call = "in the call it was asked for" if self.in_request else call
         return f"state {self.letter}, {call}, wait channel {self.wchan or 'unknown'}"
 
 
@@ -131,7 +141,7 @@ def task_state(frame: Frame) -> TaskState:
     letter, call, wchan, unanswered = reader.text(), reader.text(), reader.text(), reader.varint()
     head = call.split(" ", 1)[0].strip()
     number = int(head) if head.lstrip("-").isdigit() else None
-    return TaskState(letter, number, wchan.strip(), unanswered)
+    return TaskState(letter, number, wchan.strip(), unanswered, head == "request")
 
 
 def death(how: int, code: int) -> str:

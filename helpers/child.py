@@ -319,7 +319,7 @@ class Child:
             if pending.done:
                 raise AssertionError(f"{pending.what} = {pending.result()!r}, but it should block")
             seen = self.state()
-            return seen.letter in ("S", "D") and seen.call == number
+            return seen.letter in ("S", "D") and (seen.call == number or seen.in_request)
 
         if not self.session.poll(asleep):
             raise Hang(f"{self._who()} should sleep in {call} (call {number}): {seen}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from helpers.errors import UserError
 
-_PATHS = frozenset({"image", "modules", "config"})
+_PATHS = frozenset({"image", "modules", "config", "disk", "initrd"})
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,12 @@ class Kernel:
         memory_mb: memory of a machine for it, MiB.
         cpus: virtual CPUs.
         process_vmsplice_nr: the call's number in this kernel; None leaves it to the defaults.
+        machine: "gvisor", "disk" (a disk image with a user space of its own), or "": QEMU with the
+            image, without one the kernel that we run on.
+        disk: the disk image of a machine "disk"; its own boot loader is used where image is None.
+        initrd: the initramfs that belongs to image there.
+        user: who logs in there, "" tries root.
+        password: of that user, "" is none or that of $KERNEL_MATRIX_IMAGE_PASSWORD.
     """
 
     selector: str
@@ -46,6 +52,16 @@ class Kernel:
     memory_mb: int = 256
     cpus: int = 1
     process_vmsplice_nr: int | None = None
+    machine: str = ""
+    disk: Path | None = None
+    initrd: Path | None = None
+    user: str = ""
+    password: str = ""
+
+    @property
+    def disposable(self) -> bool:
+        """Whether a case may change or break it, for it is not what the host runs on."""
+        return self.image is not None or self.machine != ""
 
     def to_json(self) -> dict[str, Any]:
         """The attributes as JSON values; paths become strings."""

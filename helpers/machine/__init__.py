@@ -87,7 +87,7 @@ def open_machine(
     timeout_scale: float = 1.0,
     agent: "Variant" = "plain",
 ) -> Machine:
-    """A machine for a kernel, not started: QEMU if it has an image, else the running kernel.
+    """A machine for a kernel, not started: what it asks for, else QEMU for an image, else local.
 
     Args:
         kernel: what to run.
@@ -106,6 +106,10 @@ def open_machine(
         raise UserError(f"no channel {channel!r}; there are auto, virtio and serial")
     if not timeout_scale > 0:
         raise UserError(f"a timeout scale of {timeout_scale} is no positive number")
+    if kernel.machine == "gvisor":
+        from helpers.machine.gvisor import GvisorMachine
+
+        return GvisorMachine(kernel, logdir=logdir, timeout_scale=timeout_scale)
     if kernel.image is None:
         from helpers.machine.local import LocalMachine
 

@@ -58,6 +58,7 @@ def spawn(
     pass_fds: Sequence[int] = (),
     guarded: bool = True,
     environment: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> "subprocess.Popen[bytes]":
     """Start a process that dies with us, in a process group of its own (Ctrl-C is for us).
 
@@ -68,6 +69,7 @@ def spawn(
         guarded: ask for the signal on its behalf, and bound its files. Not for a program that asks
             for it itself and whose limits are under test.
         environment: variables to add to ours.
+        stdin: descriptor that becomes its standard input.
 
     Raises:
         OSError: it cannot be started or the log cannot be written.
@@ -78,7 +80,7 @@ def spawn(
         def start() -> "subprocess.Popen[bytes]":
             return subprocess.Popen(
                 words,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stream,
                 stderr=stream,
                 pass_fds=tuple(pass_fds),

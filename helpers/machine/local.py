@@ -85,8 +85,7 @@ class LocalMachine:
         binary = agent_binary(self._variant)
         ours, theirs = socket.socketpair()
         try:
-            self._logdir.mkdir(parents=True, exist_ok=True)
-            self._log = _claim(self._logdir)
+            self._log = claim_log(self._logdir)
             argv = [str(binary), "local", str(theirs.fileno())]
             self.command = shlex.join(argv)
             self._started = time.monotonic()
@@ -206,8 +205,13 @@ class LocalMachine:
             lifetime.end(self.process)
 
 
-def _claim(logdir: Path) -> Path:
-    """An agent-<n>.log that is ours; several processes may share a directory."""
+def claim_log(logdir: Path) -> Path:
+    """An agent-<n>.log that is ours; several processes may share the directory, made if missing.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    logdir.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         path = logdir / f"agent-{number}.log"
