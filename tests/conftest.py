@@ -10,6 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# What tests run is no part of the user's history.
+os.environ["KERNEL_MATRIX_HISTORY"] = "off"
+
 
 @pytest.fixture(scope="session")
 def vm_kernel(tmp_path_factory: pytest.TempPathFactory) -> str:

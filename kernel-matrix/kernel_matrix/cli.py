@@ -15,6 +15,7 @@ COMMANDS = (
     "clean",
     "compare",
     "expectations",
+    "history",
     "kernels",
     "report",
     "resolve",

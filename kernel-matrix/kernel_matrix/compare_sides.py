@@ -1,33 +1,40 @@
 """What the user means by one side of a comparison: a run, a kernel of a run, a file of results."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.errors import UserError
-from kernel_matrix import expectations, report
+from kernel_matrix import expectations, history, history_query, report
 from kernel_matrix.reports import results
-from kernel_matrix.reports.results import Results
+from kernel_matrix.reports.results import KernelResults, Results
 from kernel_matrix.transitions import OBSERVED
 
-HINT = "a run is a directory in results/, RUN:KERNEL one kernel of it, KERNEL one of the last run"
+HINT = (
+    "a run is a directory in results/, RUN:KERNEL one kernel of it, KERNEL one of the last run, "
+    f"{history_query.LAST_GOOD} and {history_query.KERNEL}KERNEL are in the history"
+)
 
 
-def load(text: str, latest: Path = report.LATEST) -> Results:
+def load(text: str, latest: Path = report.LATEST, against: Sequence[KernelResults] = ()) -> Results:
     """The results that a word of the command line means, judged by the expectations.
 
     A file of results is as it was judged when it was written.
 
     Args:
-        text: a run's directory, "<run>:<kernel id>", a file of results, or the id of a kernel of
-            the last run.
+        text: a run's directory, "<run>:<kernel id>", a file of results, the id of a kernel of the
+            last run, "history:<kernel id>" for its last run in the history, or "last-good".
         latest: the last run.
+        against: the kernels of the other side, of which last-good has the last good runs.
 
     Raises:
         UserError: it is none of them; the text says what there is.
     """
-    return expectations.judge(load_raw(text, latest), expectations.load())
+    return expectations.judge(load_raw(text, latest, against), expectations.load())
 
 
-def load_raw(text: str, latest: Path = report.LATEST) -> Results:
+def load_raw(
+    text: str, latest: Path = report.LATEST, against: Sequence[KernelResults] = ()
+) -> Results:
     """The same as the journals have it.
 
     Raises:
@@ -36,6 +43,12 @@ def load_raw(text: str, latest: Path = report.LATEST) -> Results:
     path = Path(text)
     if path.exists():
         return _read(path)
+    if text == history_query.LAST_GOOD:
+        with history.reading() as database:
+            return history_query.last_good(database, against)
+    if text.startswith(history_query.KERNEL):
+        with history.reading() as database:
+            return history_query.last(database, text.removeprefix(history_query.KERNEL))
     for position, character in enumerate(text):
         where = Path(text[:position])
         if character == ":" and position and where.exists():

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         "  kernel-matrix compare results/20260102-030405-1 results/latest\n"
         "  kernel-matrix compare debian:5.10 debian:7.3 --observed\n"
         "  kernel-matrix compare baseline.json results/latest:debian:6.12 --format markdown\n"
+        "  kernel-matrix compare last-good results/latest\n"
         "  kernel-matrix compare results/latest"
     )
 )
@@ -50,8 +51,10 @@ def compare(
     """Say what changed from BEFORE to AFTER, or between the kernels of one run.
 
     A side is the directory of a run, RUN:KERNEL for one kernel of it, a file that report --format
-    json or --save wrote, or the name of a kernel of the last run. With one side, or none for the
-    last run, its kernels are compared with their neighbours, in the order of their versions.
+    json or --save wrote, or the name of a kernel of the last run. In the history there are
+    history:KERNEL, the last run of a kernel, and as BEFORE last-good, the last good run of each
+    kernel before AFTER. With one side, or none for the last run, its kernels are compared with
+    their neighbours, in the order of their versions.
 
     \b
     Exit status of a comparison of two sides:
@@ -65,7 +68,10 @@ def compare(
     if len(sides) > 2:
         raise UserError(f"compare takes one or two sides, not {len(sides)}")
     most = sys.maxsize if everything else 0
-    loaded = [compare_sides.load(side) for side in sides or (str(LATEST),)]
+    loaded: list[Results] = []
+    for side in reversed(sides or (str(LATEST),)):
+        against = loaded[0].kernels if loaded else ()
+        loaded.insert(0, compare_sides.load(side, against=against))
     if observed:
         loaded = [compare_sides.observed(side) for side in loaded]
     if save is not None:

@@ -75,7 +75,8 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     metavar="SIDE",
-    help="Compare with a file of results or a run; then only what got worse is status 1.",
+    help="Compare with a file of results, a run, or last-good in the history; then only what got "
+    "worse is status 1.",
 )
 @click.option(
     "--report",
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     metavar="FORMAT,...",
     help="Also write junit, ktap, kcidb, allure, markdown or json into the run's directory.",
 )
+@click.option("--no-history", is_flag=True, help="Do not enter this run into the history.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def run(
     selectors: tuple[str, ...],
@@ -98,6 +100,7 @@ def run(
     timeout_scale: float,
     baseline: str | None,
     reports: str,
+    no_history: bool,
     pytest_args: tuple[str, ...],
 ) -> None:
     """Run the suites on kernels and say what each of them does.
@@ -116,7 +119,7 @@ def run(
     from kernel_matrix.reports import after_run
 
     # What is wrong with these is said before an hour of work, not after it.
-    after = after_run.plan(reports, baseline, [entry.id for entry in entries])
+    after = after_run.plan(reports, baseline, [entry.id for entry in entries], not no_history)
     directory, summaries, interrupted = _run(entries, options, jobs, out)
     status = after.conclude(directory, summaries)
     raise SystemExit(Status.INTERRUPTED if interrupted else status)

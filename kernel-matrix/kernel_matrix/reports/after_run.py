@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from helpers.errors import UserError
-from kernel_matrix import compare, compare_sides, compare_text, expectations
+from kernel_matrix import compare, compare_sides, compare_text, expectations, history, history_query
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.commands.options import paint
 from kernel_matrix.commands.report import print_results
@@ -24,11 +24,13 @@ class AfterRun:
         names: of the reports.
         baseline: what to compare with, None for nothing.
         deviations: the expectations.
+        keep: enter the run into the history.
     """
 
     names: tuple[str, ...]
     baseline: Results | None
     deviations: tuple[Deviation, ...]
+    keep: bool = True
 
     def conclude(self, directory: Path, summaries: Sequence[Summary]) -> int:
         """Print what the run came to, write the reports, and say its exit status.
@@ -38,6 +40,8 @@ class AfterRun:
         """
         found = expectations.judge(_results(directory, summaries), self.deviations)
         status = print_results(found, directory)
+        if self.keep:
+            history.keep(found, _say)
         compared = None
         if self.baseline is not None:
             compared = compare.compare(self.baseline, found)
@@ -69,20 +73,28 @@ def _results(directory: Path, summaries: Sequence[Summary]) -> Results:
     return Results(str(directory), tuple(kernels))
 
 
-def plan(names: str, baseline: str | None, kernels: Sequence[str]) -> AfterRun:
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def plan(names: str, baseline: str | None, kernels: Sequence[str], keep: bool = True) -> AfterRun:
     """What a command line asks for.
 
     Args:
         names: of reports, with commas.
         baseline: a side, as for compare.
         kernels: the ids of those that will run.
+        keep: enter the run into the history.
 
     Raises:
         UserError: a report or the baseline does not exist, the baseline has none of the kernels,
             or the expectations are wrong.
     """
-    side = None if baseline is None else compare_sides.load(baseline)
+    planned = tuple(KernelResults(Summary(ident)) for ident in kernels)
+    side = None if baseline is None else compare_sides.load(baseline, against=planned)
+    if side is not None and baseline == history_query.LAST_GOOD and not side.kernels:
+        _say("no kernel of this run was good in the history yet: nothing to compare with")
+        side = None
     if side is not None:
-        planned = tuple(KernelResults(Summary(ident)) for ident in kernels)
         compare.compare(side, Results("this run", planned))
-    return AfterRun(formats.named(names), side, expectations.load())
+    return AfterRun(formats.named(names), side, expectations.load(), keep)
