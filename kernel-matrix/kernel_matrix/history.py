@@ -72,6 +72,10 @@ _NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 Say = Callable[[str], None]
 
 
+class NoneYet(UserError):
+    """No run was ever entered."""
+
+
 class Unusable(Exception):
     """The file is there and is no history that this program can use; the text says what it is."""
 
@@ -139,19 +143,20 @@ def reading() -> Iterator[sqlite3.Connection]:
     """The history, to ask it; nothing is changed.
 
     Raises:
-        UserError: there is none, or it cannot be read.
+        NoneYet: nothing is in it.
+        UserError: none is kept, or it cannot be read.
     """
     path = location()
     if path is None:
         raise UserError(f"no history is kept: KERNEL_MATRIX_HISTORY is {OFF}")
     if not path.exists():
-        raise UserError(f"no history yet: the first run makes {path}")
+        raise NoneYet(f"no history yet: the first run makes {path}")
     try:
         # Not read-only: what a writer that was killed has left half done must be undone first.
         with closing(_connect(path, "rw")) as database:
             database.execute("PRAGMA query_only = 1")
             if _is_new(database):
-                raise UserError(f"no history yet: nothing is in {path}")
+                raise NoneYet(f"no history yet: nothing is in {path}")
             yield database
     except (Unusable, sqlite3.Error) as error:
         raise UserError(f"the history {path} cannot be read: {_reason(error)}") from error

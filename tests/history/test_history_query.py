@@ -9,6 +9,8 @@ from helpers.errors import UserError
 from kernel_matrix import case_names, expectations, history, history_query
 from kernel_matrix.cli import cli
 from kernel_matrix.history_query import Flakes
+from kernel_matrix.journal import Case
+from kernel_matrix.reports import after_run
 from tests.compare.journals import end, write_run, wrong
 
 from .runs import CALL, CLAUSE, DAY, START, kernel, run
@@ -158,9 +160,18 @@ def test_compare_with_the_history(tmp_path):
     assert "no run of this kernel in the history; it has k" in text
 
 
-def _as_written(row):
-    from kernel_matrix.journal import Case
+def test_before_the_first_run_there_is_nothing_to_compare_with(capsys):
+    assert after_run.plan("", "last-good", ["k"]).baseline is None
+    keep(kernel("k", 0, {"a": "einval"}))
+    assert after_run.plan("", "last-good", ["k"]).baseline is None
+    assert capsys.readouterr().err.count("nothing to compare with\n") == 2
+    keep(kernel("k", 1, {"a": "pass"}))
+    assert [each.id for each in after_run.plan("", "last-good", ["k", "l"]).baseline.kernels] == [
+        "k"
+    ]
 
+
+def _as_written(row):
     return Case(end(row)["id"], "pass", clauses=("c",), strength="established")
 
 

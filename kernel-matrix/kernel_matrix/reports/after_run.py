@@ -91,10 +91,19 @@ def plan(names: str, baseline: str | None, kernels: Sequence[str], keep: bool = 
             or the expectations are wrong.
     """
     planned = tuple(KernelResults(Summary(ident)) for ident in kernels)
-    side = None if baseline is None else compare_sides.load(baseline, against=planned)
-    if side is not None and baseline == history_query.LAST_GOOD and not side.kernels:
-        _say("no kernel of this run was good in the history yet: nothing to compare with")
-        side = None
+    side = None if baseline is None else _side(baseline, planned)
     if side is not None:
         compare.compare(side, Results("this run", planned))
     return AfterRun(formats.named(names), side, expectations.load(), keep)
+
+
+def _side(baseline: str, planned: Sequence[KernelResults]) -> Results | None:
+    """What to compare with; that nothing was good before the first run is no error."""
+    try:
+        side = compare_sides.load(baseline, against=planned)
+    except history.NoneYet:
+        side = Results(baseline, ())
+    if baseline != history_query.LAST_GOOD or side.kernels:
+        return side
+    _say("the history has no good run of these kernels yet: nothing to compare with")
+    return None
