@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from errno import ENOSYS, EPERM
+from errno import ENOSYS, EOPNOTSUPP, EPERM
 
 from helpers import abi, presence
 from helpers.abi import constants as c
@@ -70,8 +70,10 @@ class Probe:
 
 
 def _i386(child: Child) -> str:
+    # gVisor has the entry, but takes the numbers for those of the native one: 20 is writev there
     result = child.i386.getpid()
-    return "" if result.ok else f"int $0x80 getpid answers {result!r}: no i386 entry"
+    right = result.ok and result == child.getpid()
+    return "" if right else f"int $0x80 getpid answers {result!r}: no i386 entry"
 
 
 def _answers(call: Callable[[Child], Result], what: str) -> Callable[[Child], str]:
@@ -127,6 +129,18 @@ def _write_protection(child: Child) -> Result:
     return child.ioctl(fd.value, c.UFFDIO_API, wanted)
 
 
+def _landlock(child: Child) -> str | Unmet:
+    result = child.landlock_create_ruleset(None, 0, c.LANDLOCK_CREATE_RULESET_VERSION)
+    if result == Err(EOPNOTSUPP):
+        return Unmet(SkipClass.CONFIG, "Landlock is built in, but not among the LSMs that are on")
+    return "" if result.ok else f"landlock_create_ruleset() answers {result!r}"
+
+
+def _ram_disk(child: Child) -> str:
+    result = child.openat(c.AT_FDCWD, "/dev/ram0", c.O_RDWR, 0)
+    return "" if result.ok else f"opening /dev/ram0 answers {result!r}"
+
+
 def _guard_pages(child: Child) -> str:
     memory = child.pages(1)
     result = child.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
@@ -164,10 +178,37 @@ def _shares_pages(child: Child) -> str:
     memory, got = child.memory(1, seed=1), child.memory(1)
     fds = abi.new("int[2]")
     child.must.pipe2(fds, 0)
-    child.must.vmsplice(fds[1], [memory], 1, 0)
+    if child.vmsplice(fds[1], [memory], 1, 0) == Err(ENOSYS):
+        return "vmsplice answers ENOSYS"
     child.poke(memory.address, b"~")
     child.must.read(fds[0], got, 1)
     return "" if got.read() == b"~" else "vmsplice copies: what is written later is not seen"
+
+
+def _packets(child: Child) -> str:
+    result = child.pipe2(abi.new("int[2]"), c.O_DIRECT)
+    return "" if result.ok else f"pipe2(O_DIRECT) answers {result!r}"
+
+
+def _slots(child: Child) -> str:
+    """A byte and then a page and more: pipes of pages keep a slot for the byte alone."""
+    fds = abi.new("int[2]")
+    child.must.pipe2(fds, c.O_NONBLOCK)
+    size = int(child.must.fcntl(fds[1], c.F_GETPIPE_SZ, 0))
+    data = child.memory(size)
+    child.must.write(fds[1], data, 1)
+    left = int(child.must.write(fds[1], data, size))
+    return "" if left < size - 1 else "pipes have room for bytes, not for pages"
+
+
+def _pipe_times(child: Child) -> Result:
+    fds, times = abi.new("int[2]"), abi.new("struct timespec[2]")
+    child.must.pipe2(fds, 0)
+    return child.utimensat(fds[1], None, times, 0)
+
+
+def _sysctls(child: Child) -> Result:
+    return child.openat(c.AT_FDCWD, "/proc/sys/kernel/ostype", c.O_RDONLY, 0)
 
 
 def _descriptor(kind: Kind) -> Callable[[Child], str | Unmet]:
@@ -201,6 +242,10 @@ PROBES: Mapping[str, Probe] = {
     ),
     "file-page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_file_pages),
     "page-sharing": Probe(SkipClass.KERNEL_LACKS, _shares_pages),
+    "packet-pipes": Probe(SkipClass.KERNEL_LACKS, _packets),
+    "pipe-slots": Probe(SkipClass.KERNEL_LACKS, _slots),
+    "pipe-times": Probe(SkipClass.KERNEL_LACKS, _answers(_pipe_times, "utimensat() on a pipe")),
+    "sysctls": Probe(SkipClass.KERNEL_LACKS, _answers(_sysctls, "/proc/sys/kernel/ostype")),
     "process_vm_readv": Probe(SkipClass.KERNEL_LACKS, _present(_unknown_flags, "process_vm_readv")),
     "process_vm_writev": Probe(
         SkipClass.KERNEL_LACKS, _present(_writes_unknown_flags, "process_vm_writev")
@@ -219,6 +264,15 @@ PROBES: Mapping[str, Probe] = {
         _answers(
             lambda child: child.pipe2(abi.new("int[2]"), c.O_NOTIFICATION_PIPE),
             "pipe2(O_NOTIFICATION_PIPE)",
+        ),
+    ),
+    "landlock": Probe(SkipClass.KERNEL_LACKS, _landlock),
+    "ram-disk": Probe(SkipClass.CONFIG, _ram_disk),
+    "user-faults-only": Probe(
+        SkipClass.KERNEL_LACKS,
+        _answers(
+            lambda child: child.userfaultfd(c.UFFD_USER_MODE_ONLY),
+            "userfaultfd(UFFD_USER_MODE_ONLY)",
         ),
     ),
     "guard-pages": Probe(SkipClass.KERNEL_LACKS, _guard_pages),

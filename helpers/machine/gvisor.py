@@ -66,6 +66,16 @@ def prepare_root(parent: Path, agent: Path) -> Path:
     return root
 
 
+def open_directory() -> Path:
+    """The first directory for temporary files that others may pass: root's sandbox is nobody.
+
+    $TMPDIR itself may be root's alone (pam_tmpdir, mktemp -d).
+    """
+    places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    passable = (p for p in places if all(q.stat().st_mode & 1 for q in (p, *p.resolve().parents)))
+    return next(passable, places[0])
+
+
 def find_runsc() -> str:
     """The program runsc.
 
@@ -131,7 +141,9 @@ class GvisorMachine(LocalMachine):
         try:
             self._log = claim_log(self._logdir)
             # a short path: names of sockets are made of it
-            place = self._place = Path(tempfile.mkdtemp(prefix="kernel-matrix-gvisor-"))
+            place = self._place = Path(
+                tempfile.mkdtemp(prefix="kernel-matrix-gvisor-", dir=open_directory())
+            )
             (place / "tmp").mkdir()
             argv = runsc_argv(
                 binary, prepare_root(place, agent), place / "state", ordinary_user=os.geteuid() != 0

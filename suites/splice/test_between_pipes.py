@@ -75,6 +75,7 @@ def test_it_ends_in_the_middle_of_a_slot(caller: Child, full_pipe: Pipe) -> None
 
 
 @clause("splice:between-pipes:split-slot-counts-twice")
+@needs("pipe-slots")
 def test_a_split_slot_is_a_slot_in_both_pipes(caller: Child, pipe: Pipe) -> None:
     data, output = caller.memory(10, seed=1), make_pipe(caller)
     pipe.put(data[:])
@@ -97,6 +98,7 @@ def test_later_writes_are_seen_in_one_pipe_alone(caller: Child, pipe: Pipe, leng
 
 
 @clause("splice:packets:keep-their-bounds")
+@needs("packet-pipes")
 def test_packets_move_as_packets(caller: Child) -> None:
     packets, output = make_pipe(caller, c.O_DIRECT), make_pipe(caller)
     data, sink = caller.memory(8, seed=1), caller.pages(1, seed=3)

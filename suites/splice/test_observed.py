@@ -62,6 +62,7 @@ def test_a_device_that_keeps_nothing_as_output(
 
 
 @clause("splice:observed:slots-into-datagrams")
+@needs("vmsplice")
 def test_two_slots_into_a_datagram_socket(caller: Child, pipe: Pipe, observe: Observe) -> None:
     sockets = abi.new("int[2]")
     caller.must.socketpair(c.AF_UNIX, c.SOCK_DGRAM, 0, sockets)
@@ -130,6 +131,7 @@ def test_inotify(caller: Child, directory: str, end: int, other: str, observe: O
 
 
 @clause("splice:observed:times-of-an-anonymous-pipe")
+@needs("pipe-times")
 @table("how", ("write", "write"), ("splice", "splice"))
 def test_the_time_of_an_anonymous_pipe(
     caller: Child, pipe: Pipe, how: str, observe: Observe

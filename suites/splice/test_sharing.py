@@ -132,6 +132,7 @@ def test_a_later_write_after_another_pipe_never_changes_the_file(
 
 
 @clause("splice:safety:cve-2022-0847")
+@needs("pipe-slots")
 def test_a_file_open_for_reading_alone_cannot_be_changed(
     caller: Child, pipe: Pipe, directory: str
 ) -> None:

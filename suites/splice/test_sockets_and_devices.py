@@ -76,7 +76,7 @@ def test_a_socket_that_nobody_reads_is_epipe(caller: Child, pipe: Pipe) -> None:
 
 
 @clause("splice:devices:readable")
-@table("path", ("urandom", "/dev/urandom"), ("sysctl", "/proc/sys/kernel/ostype"))
+@table("path", ("urandom", "/dev/urandom"), ("sysctl", "/proc/sys/kernel/ostype", needs("sysctls")))
 def test_a_device_or_a_sysctl_can_be_read(caller: Child, pipe: Pipe, path: str) -> None:
     fd = caller.must.openat(c.AT_FDCWD, path, c.O_RDONLY, 0)
     assert caller.splice(fd, None, pipe.write, None, 5, 0) == Ok(5)
@@ -87,7 +87,7 @@ def test_a_device_or_a_sysctl_can_be_read(caller: Child, pipe: Pipe, path: str) 
 
 
 @clause("splice:devices:sysctl-can-be-written")
-@needs("root", "disposable")
+@needs("root", "disposable", "sysctls")
 def test_a_sysctl_can_be_written(caller: Child, pipe: Pipe) -> None:
     fd = caller.must.openat(c.AT_FDCWD, "/proc/sys/kernel/domainname", c.O_RDWR, 0)
     name = caller.memory(8)

@@ -89,6 +89,7 @@ def test_it_fills_the_free_slots_and_returns(caller: Child, full_pipe: Pipe, fla
 
 
 @clause("tee:transfer:as-many-slots-as-are-free")
+@needs("packet-pipes")
 def test_slots_are_counted_not_bytes(caller: Child, pipe: Pipe) -> None:
     """Slots of one byte: an output of two slots takes two of them."""
     page = caller.page_size
@@ -195,6 +196,7 @@ def test_each_pipe_keeps_the_page_for_itself(caller: Child, pipe: Pipe, read_fir
 
 
 @clause("tee:packets:keep-their-bounds")
+@needs("packet-pipes")
 def test_packets_are_duplicated_as_packets(caller: Child) -> None:
     packets, output = make_pipe(caller, c.O_DIRECT), make_pipe(caller)
     data, sink = caller.memory(8, seed=1), caller.pages(1, seed=3)
