@@ -4,33 +4,33 @@ from fixtures.cases import clause, needs, table
 from fixtures.observation import Observe
 from fixtures.vectors import readv
 from helpers.child import Child
-from helpers.memory import Memory, Span
-from suites.shared.observing import area, below_the_stack
+from helpers.memory import Memory
+from suites.shared import mover_observed
+from suites.shared.mover import Mover
+from suites.shared.observing import area
 
 pytestmark = needs("process_vm_readv", "foreign-memory")
 
-SSIZE_MAX = (1 << 63) - 1
-
 
 @clause("process_vm_readv:observed:local-longer-than-user-space")
-@table("before", ("one-segment", ()), ("second-of-two", (1,)))
+@mover_observed.BEFORE
 def test_a_local_segment_longer_than_user_space(
-    caller: Child,
-    target: Child,
-    local: Memory,
-    remote: Memory,
-    before: tuple[int, ...],
-    observe: Observe,
+    mover: Mover, local: Memory, remote: Memory, before: tuple[int, ...], observe: Observe
 ) -> None:
-    segments = [local[:length] for length in before] + [Span(local.address, SSIZE_MAX)]
-    observe(readv(caller, target.pid, segments, [remote[:10]]))
+    mover_observed.local_longer_than_user_space(mover, local, remote, before, observe)
 
 
 @clause("process_vm_readv:observed:below-the-stack")
-def test_memory_below_the_stack(
-    caller: Child, target: Child, local: Memory, observe: Observe
+def test_memory_below_the_stack(mover: Mover, local: Memory, observe: Observe) -> None:
+    mover_observed.stack(mover, local, observe)
+
+
+@clause("process_vm_readv:observed:claimed-flag-bits")
+@mover_observed.CLAIMED
+def test_a_flag_that_was_proposed(
+    mover: Mover, local: Memory, remote: Memory, bit: int, observe: Observe
 ) -> None:
-    observe(readv(caller, target.pid, [local], [below_the_stack(target)]))
+    mover_observed.claimed_flag(mover, local, remote, bit, observe)
 
 
 @clause("process_vm_readv:observed:vvar")

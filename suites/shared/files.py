@@ -9,7 +9,7 @@ from suites.shared.events import file_holds
 
 #: Seed of what a file holds.
 CONTENT_SEED = 21
-_TEXT_LIMIT = 8192
+_TEXT_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ def disk_file(child: Child, directory: str, length: int, seed: int = CONTENT_SEE
 
 
 def text_of(child: Child, path: str) -> str:
-    """The beginning of a text file of the kernel's, as the child sees it."""
+    """A text file of the kernel's, as the child sees it; it gives a page or so at a time."""
     fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDONLY, 0))
-    memory = child.memory(_TEXT_LIMIT)
-    length = child.must.read(fd, memory, _TEXT_LIMIT)
+    memory, text = child.memory(_TEXT_AT_ONCE), b""
+    while count := child.must.read(fd, memory, _TEXT_AT_ONCE):
+        text += child.peek(memory.address, count)
     child.queued.close(fd)
-    return child.peek(memory.address, length).decode()
+    return text.decode()

@@ -9,15 +9,9 @@ from helpers.child import Child
 from helpers.memory import Memory
 from helpers.outcome import Ok
 from suites.shared.files import text_of
+from suites.shared.hugepages import TRANSPARENT, meminfo, pool
 
 pytestmark = needs("vmsplice")
-
-
-def meminfo(child: Child, name: str) -> int:
-    """A line of /proc/meminfo: a count, or kilobytes."""
-    found = re.search(rf"^{name}:\s+(\d+)", text_of(child, "/proc/meminfo"), re.MULTILINE)
-    assert found, f"/proc/meminfo has no {name}"
-    return int(found[1])
 
 
 def unaligned(memory: Memory, page: int) -> tuple[int, int]:
@@ -31,7 +25,7 @@ def unaligned(memory: Memory, page: int) -> tuple[int, int]:
 def test_parts_of_a_transparent_huge_page_are_sent(
     caller: Child, pipe: Pipe, touched: bool
 ) -> None:
-    page, huge = caller.page_size, 1 << 21
+    page, huge = caller.page_size, TRANSPARENT
     memory = caller.memory(huge, align=huge)
     caller.must.madvise(memory, huge, c.MADV_HUGEPAGE)
     start, stop = unaligned(memory, page)
@@ -47,20 +41,19 @@ def test_parts_of_a_transparent_huge_page_are_sent(
 @clause("vmsplice:memory:huge")
 @needs("root", "disposable", "config:CONFIG_HUGETLBFS")
 def test_a_huge_page_is_in_use_until_it_is_read(caller: Child, pipe: Pipe) -> None:
-    page, huge = caller.page_size, 1024 * meminfo(caller, "Hugepagesize")
-    pool = caller.must.openat(c.AT_FDCWD, "/proc/sys/vm/nr_hugepages", c.O_RDWR, 0)
-    caller.must.pwrite64(pool, b"2", 1, 0)
-    free = meminfo(caller, "HugePages_Free")
-    memory = caller.memory(huge, flags=c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_HUGETLB, align=huge)
-    memory.fill(1, memory[: 8 * page])
-    filled = Memory(memory.address, 8 * page, child=caller, seed=1)
-    start, stop = unaligned(memory, page)
-    assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
-    caller.must.munmap(memory, huge)
-    assert meminfo(caller, "HugePages_Free") == free - 1
-    pipe.holds(filled.piece(filled[start:stop]))
-    assert meminfo(caller, "HugePages_Free") == free
-    caller.must.pwrite64(pool, b"0", 1, 0)
+    page = caller.page_size
+    with pool(caller, 2) as huge:
+        free = meminfo(caller, "HugePages_Free")
+        flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_HUGETLB
+        memory = caller.memory(huge, flags=flags, align=huge)
+        memory.fill(1, memory[: 8 * page])
+        filled = Memory(memory.address, 8 * page, child=caller, seed=1)
+        start, stop = unaligned(memory, page)
+        assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
+        caller.must.munmap(memory, huge)
+        assert meminfo(caller, "HugePages_Free") == free - 1
+        pipe.holds(filled.piece(filled[start:stop]))
+        assert meminfo(caller, "HugePages_Free") == free
 
 
 @clause("vmsplice:memory:vdso")

@@ -1,0 +1,12 @@
+"""process_vm_writev: who may look into whom; ptrace(2)."""
+
+from fixtures.cases import needs
+from suites.shared import permission
+from suites.shared.reach import Body, Scene
+
+pytestmark = needs("process_vm_writev", "foreign-memory")
+
+
+@permission.cases("process_vm_writev")
+def test_who_may_write_to_whom(scene: Scene, body: Body) -> None:
+    body(scene)
