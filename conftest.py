@@ -8,6 +8,7 @@ pytest_plugins = (
     "fixtures.options",
     "fixtures.machine",
     "fixtures.verdicts",
+    "fixtures.attempts",
     "fixtures.observation",
     "fixtures.deviations",
     "fixtures.journal",

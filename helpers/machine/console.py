@@ -62,12 +62,12 @@ def excerpt(text: str, count: int = 30) -> str:
 
 def find_complaint(text: str) -> str | None:
     """The agent's last word in the kernel log, "agent: no channel ..."; None without one."""
-    found = re.findall(r"^agent: .*", "\n".join(_lines(text)), re.MULTILINE)
+    found = re.findall(r"^agent: .*", "\n".join(unstamped(text)), re.MULTILINE)
     return found[-1] if found else None
 
 
-def _lines(text: str) -> list[str]:
-    """The cleaned lines without time stamps."""
+def unstamped(text: str) -> list[str]:
+    """The cleaned lines without time stamps and blanks at their ends."""
     return [_STAMP.sub("", line).strip() for line in clean(text).split("\n")]
 
 
@@ -77,7 +77,7 @@ def find_panic(text: str) -> str | None:
     A panic's own reason ("Fatal exception", "kernel: panic_on_warn set") says less than the oops
     before it, so that an oops of the same text is put in front: "BUG: ... (Kernel panic - ...)".
     """
-    lines = _lines(text)
+    lines = unstamped(text)
     found: list[str | None] = []
     for pattern in _FATAL:
         hits = (match for line in lines if (match := pattern.search(line)))

@@ -157,6 +157,8 @@ def judge(journal: Journal, exit_status: int | None, killed: str, log: str) -> t
         exit_status = journal.finish.get("exitstatus")
     if exit_status is not None and exit_status < 0:
         return f"pytest was killed by signal {-exit_status}", Status.HARNESS
+    if journal.stopped:
+        return journal.stopped, Status.HARNESS
     if exit_status == PytestExit.USAGE:
         return last_words(log), Status.USAGE
     no_boot = [boot["failed"] for boot in journal.boots if "failed" in boot]

@@ -126,6 +126,7 @@ class Journal:
         cases: those that ended, by id.
         running: those that started and did not end yet, by id.
         finish: the finish line, None before it.
+        stopped: why the run was ended before its last case, "" if it was not.
         bad_lines: how many lines could not be understood.
     """
 
@@ -135,6 +136,7 @@ class Journal:
     cases: dict[str, Case] = field(default_factory=dict)
     running: dict[str, dict[str, Any]] = field(default_factory=dict)
     finish: dict[str, Any] | None = None
+    stopped: str = ""
     bad_lines: int = 0
 
     def feed(self, line: str) -> dict[str, Any] | None:
@@ -265,6 +267,10 @@ def _take_finish(journal: Journal, entry: dict[str, Any]) -> None:
     journal.finish = entry
 
 
+def _take_stopped(journal: Journal, entry: dict[str, Any]) -> None:
+    journal.stopped = str(entry["reason"])
+
+
 _TAKE = {
     "run": _take_run,
     "boot": lambda journal, entry: journal.boots.append(entry),
@@ -272,6 +278,7 @@ _TAKE = {
     "start": _take_start,
     "end": _take_end,
     "finish": _take_finish,
+    "stopped": _take_stopped,
 }
 
 

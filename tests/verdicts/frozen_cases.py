@@ -16,5 +16,5 @@ def test_machine_freezes(machine: Live, caller: Child) -> None:
 
 
 def test_next_machine_works(machine: Live, caller: Child) -> None:
-    assert machine.number == 2
+    assert machine.number == 3
     assert caller.getpid() == caller.pid

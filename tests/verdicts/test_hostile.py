@@ -69,7 +69,7 @@ def test_every_case_has_ended_once(run: tuple[Journal, str]) -> None:
 def test_a_machine_is_booted_again_after_a_panic_after_a_warning_and_when_spoilt(
     run: tuple[Journal, str],
 ) -> None:
-    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3, 4]
+    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_hang_tells_the_state_and_where_it_waits(run: tuple[Journal, str]) -> None:
@@ -83,6 +83,19 @@ def test_a_failure_shows_call_expectation_and_transcript(run: tuple[Journal, str
     assert "close(0) = 0\nE         expected -1 EBADF (Bad file descriptor)" in case.longrepr
     assert case.transcript.startswith("caller ")
     assert case.transcript.endswith(": close(0) = 0")
+
+
+def test_what_dies_is_tried_once_more_in_a_fresh_machine(run: tuple[Journal, str]) -> None:
+    again = {case.id.split("::")[1]: case.again for case in run[0].results() if case.again}
+    assert again == dict.fromkeys(("test_panic", "test_blocks_for_ever"), "reproduced 1 of 1")
+
+
+def test_a_complaint_has_a_title_and_a_trace(run: tuple[Journal, str]) -> None:
+    panic = run[0].cases[f"{CASES}::test_panic"]
+    assert panic.title == panic.attempts[0].title == "panic: sysrq triggered crash"
+    assert "sysrq_handle_crash" in panic.trace
+    assert run[0].cases[f"{CASES}::test_warns"].title == "WARNING in made_up"
+    assert run[0].cases[f"{CASES}::test_fails"].title == ""
 
 
 def test_console_lines_are_those_of_the_case(run: tuple[Journal, str]) -> None:
@@ -101,7 +114,8 @@ def test_the_skip_has_a_class_and_a_reason(run: tuple[Journal, str]) -> None:
 
 def test_the_terminal_shows_transcript_and_console(run: tuple[Journal, str]) -> None:
     printed = run[1]
-    assert "CRASH: Kernel panic - not syncing: sysrq triggered crash" in printed
+    assert "CRASH: panic: sysrq triggered crash" in printed
+    assert "reproduced 1 of 1" in printed
     assert 'write(3, "c", 1) <unfinished ...>' in printed
     assert "Traceback" not in printed
 

@@ -1,0 +1,183 @@
+"""What a kernel complains of on its console: kind, title and call trace. Pure functions over text.
+
+A title is the same for the same mistake on two runs and two machines: it has the function, but no
+address, offset, process, CPU, line number or time.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from helpers.machine.complaint_kinds import GENERIC, KINDS, Kind
+from helpers.machine.console import unstamped
+
+MOST_FRAMES = 32
+"""A call trace is cut after so many functions."""
+
+# What the compiler made of a function: a part of it, a copy with fewer arguments, its cold half.
+_MADE = re.compile(r"(?:\.(?:isra|constprop|part|cold|llvm|lto_priv)(?:\.\d+)*)+$")
+_PLACE = r"(?P<function>[\w.$]+)\+(?P<offset>0x[0-9a-f]+)/(?P<size>0x[0-9a-f]+)"
+_FRAME = re.compile(rf"^(?:\[<[0-9a-f]+>\] )?(?P<guess>\? )?{_PLACE}(?: \[\w+.*\])?$")
+_REGISTER = re.compile(rf"^(?:RIP: [0-9a-f]{{4}}:|pc : ){_PLACE}")
+_MARK = re.compile(r"^</?[A-Z#]+>$")
+_ACCESS = re.compile(r"^(?P<access>Read|Write|Free) of (?:size|addr)\b")
+_LOCK_AT = re.compile(rf"\bat: {_PLACE}")
+_ENDS = re.compile(r"^---\[ end (?:trace|Kernel panic)")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A place in a call trace: a function of so many bytes, and how far into it."""
+
+    function: str
+    offset: int
+    size: int
+    return_address: bool = True
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One complaint.
+
+    Attributes:
+        kind: name of its kind, see complaint_kinds.py.
+        title: what is the same tomorrow.
+        line: its first line, without time stamp.
+        frames: the call trace, innermost function first.
+        deadly: it explains why a machine died.
+    """
+
+    kind: str
+    title: str
+    line: str
+    frames: tuple[Frame, ...] = ()
+    deadly: bool = False
+
+    @property
+    def trace(self) -> tuple[str, ...]:
+        """The names of the functions of the call trace."""
+        return tuple(plain(frame.function) for frame in self.frames)
+
+
+@dataclass
+class _Found:
+    """A complaint while its lines are read."""
+
+    kind: Kind
+    match: re.Match[str]
+    line: str
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+
+
+def complaints(text: str) -> list[Complaint]:
+    """Everything that a kernel complains of in a console's text, in order."""
+    found: list[_Found] = []
+    for line in unstamped(text):
+        ends = _ENDS.match(line) is not None
+        hit = None if ends else next(((k, m) for k in KINDS if (m := k.line.search(line))), None)
+        if hit is not None:
+            kind, match = hit
+            open_one = found[-1] if found and not found[-1].ended else None
+            if not kind.follows or open_one is None:
+                found.append(_Found(kind, match, line))
+                continue
+        if found:
+            found[-1].lines.append(line)
+            found[-1].ended = found[-1].ended or ends
+    return [_complaint(each) for each in found]
+
+
+def worst(found: Iterable[Complaint], *, lost: bool = False) -> Complaint | None:
+    """The complaint that says most: the first one; of a lost machine the first deadly one."""
+    everything = list(found)
+    deadly = [each for each in everything if each.deadly] if lost else []
+    return next(iter(deadly or everything), None)
+
+
+def plain(function: str) -> str:
+    """A function as it is called in the source: "pipe_read.isra.0" is pipe_read."""
+    return _MADE.sub("", function)
+
+
+def _complaint(found: _Found) -> Complaint:
+    frames = _frames(found)
+    groups = found.match.groupdict()
+    place = _place(found, frames)
+    words = {key: steady(groups.get(key) or "") for key in ("what", "text")}
+    title = found.kind.title.format(**words, place=f" in {place}" if place else "")
+    access = next((m["access"] for line in found.lines[:4] if (m := _ACCESS.match(line))), "")
+    if access and place and found.kind.name == "kasan":
+        title = f"{title.removesuffix(f' in {place}')} {access} in {place}"
+    return Complaint(found.kind.name, title, found.line, frames, found.kind.deadly)
+
+
+def _place(found: _Found, frames: tuple[Frame, ...]) -> str:
+    """The function where the mistake is, as far as the text tells; else a file; else nothing."""
+    groups = found.match.groupdict()
+    named = [groups.get("function") or ""]
+    if found.kind.name == "lockdep":
+        named += [match["function"] for line in found.lines if (match := _LOCK_AT.search(line))]
+    named = [plain(name) for name in (*named, *(frame.function for frame in frames)) if name]
+    telling = [name for name in named if not GENERIC.fullmatch(name)]
+    if telling or named:
+        return (telling or named)[0]
+    text = groups.get("text") or ""
+    return (
+        text
+        if found.kind.title.endswith("{place}") and re.fullmatch(r"[\w/.-]+\.[chS]", text)
+        else ""
+    )
+
+
+def _frames(found: _Found) -> tuple[Frame, ...]:
+    """The first call trace, with the place where the processor was in front of it."""
+    frames: list[Frame] = []
+    register = None
+    traced = False
+    for line in found.lines:
+        if register is None and not frames and (match := _REGISTER.match(line)):
+            register = _frame(match, False)
+        elif re.match(r"^Call [Tt]race:|^backtrace(?: \(|:)", line):
+            if frames:
+                break
+            traced = True
+        elif traced and (match := _FRAME.match(line)):
+            if not match["guess"]:
+                frames.append(_frame(match, True))
+        elif traced and frames and not _MARK.match(line) and not _REGISTER.match(line):
+            traced = False
+    if register is not None and (not frames or frames[0].function != register.function):
+        frames.insert(0, register)
+    return tuple(frames[:MOST_FRAMES])
+
+
+def _frame(match: re.Match[str], return_address: bool) -> Frame:
+    return Frame(
+        match["function"], int(match["offset"], 16), int(match["size"], 16), return_address
+    )
+
+
+_STEADY = (
+    (re.compile(r"([\w.$]+)\+0x[0-9a-f]+/0x[0-9a-f]+"), lambda m: plain(m[1])),
+    (re.compile(r"([\w/.-]+\.[chS]):\d+(?::\d+)?"), lambda m: m[1]),
+    (re.compile(r",? ?\[[^\[\]\s]+:\d+\]|(?:, | in process )[\w./:-]+(?:/\d+)+"), lambda m: ""),
+    (re.compile(r" in process \S+"), lambda m: ""),
+    (re.compile(r"\b(?:0x[0-9a-f]+|(?=[a-f]*\d)[0-9a-f]{8,})\b"), lambda m: "ADDR"),
+    (re.compile(r"\b(CPU|cpu) ?#?\d+\b"), lambda m: m[1]),
+    (re.compile(r"\b(?:PID|pid):? ?\d+,? ?"), lambda m: ""),
+    (re.compile(r"(?<![\w-])\d+(?![\w-])"), lambda m: "N"),
+    (re.compile(r"\s+"), lambda m: " "),
+)
+
+
+def steady(text: str) -> str:
+    """A text without what differs from run to run."""
+    for pattern, put in _STEADY:
+        text = pattern.sub(put, text)
+    return text.strip(" ,:")
+
+
+def titles(text: str) -> Iterator[str]:
+    """The titles of a text's complaints, each once."""
+    yield from dict.fromkeys(each.title for each in complaints(text))
