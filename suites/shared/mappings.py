@@ -111,3 +111,23 @@ READABLE = (
     ("never-touched", never_touched),
     ("given-back", given_back),
 )
+
+
+#: A page is lost for good by this.
+POISONS = ("root", "disposable", "config:CONFIG_MEMORY_FAILURE")
+
+
+def poison(child: Child, page: Span) -> None:
+    """Give a page a memory error: madvise(2), MADV_HWPOISON. The child counts SIGBUS from now on.
+
+    The kernel may tell it of the error at once, by a signal that would kill it.
+    """
+    child.catch(c.SIGBUS)
+    child.must.madvise(page, page.length, c.MADV_HWPOISON)
+
+
+def poisoned(child: Child) -> Span:
+    """A page that has a memory error."""
+    memory = child.pages(1, seed=SEED)
+    poison(child, memory)
+    return memory

@@ -11,6 +11,7 @@ from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Err
 from suites.shared.files import memfd
+from suites.shared.mappings import POISONS, poison
 from suites.shared.observing import Watch, answer, read_nowait, sleeps_or_answers
 
 pytestmark = needs("splice")
@@ -147,3 +148,20 @@ def test_the_time_of_an_anonymous_pipe(
         caller.must.splice(file.fd, None, pipe.write, None, 1, 0)
     caller.must.statx(pipe.write, "", c.AT_EMPTY_PATH, c.STATX_BASIC_STATS, seen)
     observe("unchanged" if seen.stx_mtime.tv_sec == 1 else "changed")
+
+
+@clause("splice:observed:poisoned-page")
+@needs(*POISONS)
+@table("way", ("read", "read"), ("written", "write"))
+def test_a_poisoned_page_of_a_file(caller: Child, pipe: Pipe, way: str, observe: Observe) -> None:
+    """The file is one in memory; the page has its error through a mapping."""
+    page = caller.page_size
+    file = memfd(caller, page)
+    mapping = caller.pages(1, flags=c.MAP_SHARED, fd=file.fd)
+    caller.peek(mapping.address, 1)
+    poison(caller, mapping)
+    if way == "write":
+        pipe.put(caller.memory(10, seed=1)[:])
+        observe(caller.splice(pipe.read, None, file.fd, None, 10, 0))
+    else:
+        observe(caller.splice(file.fd, None, pipe.write, None, 10, 0))

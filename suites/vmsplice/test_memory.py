@@ -11,10 +11,13 @@ from helpers.child import Child
 from helpers.memory import Memory, Piece, Span, cut
 from helpers.outcome import Err, Ok
 from suites.shared.mappings import (
+    POISONS,
     READABLE,
     beyond_the_end,
     guarded,
     locked_by_key,
+    poison,
+    poisoned,
     protected,
     secret,
     unmapped,
@@ -41,6 +44,7 @@ pytestmark = needs("vmsplice")
     ("beyond-the-end-of-a-file", beyond_the_end, clause("vmsplice:memory:beyond-end-of-file")),
     ("secret", secret, clause("vmsplice:memory:secret"), needs("memfd_secret")),
     ("guard-page", guarded, clause("vmsplice:memory:guard"), needs("guard-pages")),
+    ("poisoned", poisoned, clause("vmsplice:memory:poisoned"), needs(*POISONS)),
 )  # fmt: skip
 def test_memory_that_cannot_be_read_is_efault(
     caller: Child, pipe: Pipe, make: Callable[[Child], Span]
@@ -140,3 +144,26 @@ def test_secret_memory_can_be_filled(caller: Child, pipe: Pipe) -> None:
     assert caller.vmsplice(pipe.read, [hidden[5:20]], 1, 0) == Ok(10)
     caller.compare(hidden.address, [Piece(5, None), data.piece(data[:]), Piece(5, None)])
     pipe.holds()
+
+
+@clause("vmsplice:memory:poisoned")
+@needs(*POISONS)
+def test_a_poisoned_page_ends_the_transfer(caller: Child, pipe: Pipe) -> None:
+    page = caller.page_size
+    memory = caller.pages(3, seed=1)
+    poison(caller, memory[page : 2 * page])
+    assert caller.vmsplice(pipe.write, [memory[page - 10 :]], 1, 0) == Ok(10)
+    pipe.holds(memory.piece(memory[page - 10 : page]))
+
+
+@clause("vmsplice:memory:poisoned")
+@needs(*POISONS)
+def test_a_poisoned_page_cannot_be_filled(caller: Child, pipe: Pipe) -> None:
+    """The caller gets no signal either: it did not touch the page itself."""
+    data = caller.memory(10, seed=2)
+    pipe.put(data[:])
+    bad = poisoned(caller)
+    told = caller.caught(c.SIGBUS)
+    assert caller.vmsplice(pipe.read, [bad], 1, 0) == Err(EFAULT)
+    assert caller.caught(c.SIGBUS) == told
+    pipe.holds(data.piece(data[:]))
