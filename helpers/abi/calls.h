@@ -79,6 +79,8 @@ void *mmap(void *addr, size_t length, unsigned long prot, unsigned long flags, u
 int munmap(void *addr, size_t length);
 int mprotect(void *addr, size_t length, unsigned long prot);
 int madvise(void *addr, size_t length, int advice);
+int swapon(const char *path, int flags);
+int swapoff(const char *path);
 int pkey_alloc(unsigned int flags, unsigned long access_rights);
 int pkey_mprotect(void *addr, size_t length, unsigned long prot, int pkey);
 
@@ -108,5 +110,7 @@ uid_t getuid(void);
 int setresuid(uid_t ruid, uid_t euid, uid_t suid);
 int setresgid(gid_t rgid, gid_t egid, gid_t sgid);
 int setgroups(int size, const gid_t *list);
+int landlock_create_ruleset(const uint64_t *attr, size_t size, unsigned int flags);
+int landlock_restrict_self(int ruleset_fd, unsigned int flags);
 int capget(struct cap_header *header, struct cap_data *data);
 int capset(struct cap_header *header, const struct cap_data *data);

@@ -18,6 +18,7 @@ from helpers.abi.constants import (
 )
 from helpers.memory import Memory
 from helpers.outcome import Err, Ok, Result
+from suites.shared.execute import execute, program_with_mode
 from suites.shared.reach import NAMED_SEED, Body, Reach, Row, Scene, instances
 
 MOVED = 20
@@ -117,6 +118,15 @@ def target_that_changed_its_ids(scene: Scene) -> None:
     scene.target.queued.setresgid(*ALICE)
     scene.target.queued.setresuid(*ALICE)
     judged(scene, REFUSED)
+
+
+def executed(scene: Scene, mode: int, keep: Capabilities, expected: Result) -> None:
+    """A target that executes a file which it cannot read is not dumpable: execve(2), proc(5)."""
+    Identity.of(USER, keep=keep).assume(scene.caller)
+    path = program_with_mode(scene.target, mode)
+    Identity.of(USER).assume(scene.target)
+    execute(scene.target, path)
+    judged(scene, expected)
 
 
 def own_memory(scene: Scene, user: int | None) -> None:
@@ -231,6 +241,13 @@ _DUMPABLE = (
     ("caller-is-not", (), 0, 1, ALLOWED),
 )
 
+#: Rights of the file that the target executes, the caller's capabilities.
+_EXECUTED = (
+    ("readable", 0o755, (), ALLOWED),
+    ("unreadable", 0o711, (), REFUSED),
+    ("unreadable-but-cap-sys-ptrace", 0o711, (CAP_SYS_PTRACE,), ALLOWED),
+)
+
 _ROOT, _USER_NAMESPACES = ("root",), ("user-namespaces",)
 
 
@@ -269,6 +286,15 @@ ROWS = (
         ("permission:dumpable",),
         ("root", "disposable"),
     ),
+    *[
+        Row(
+            f"executed-{name}",
+            _bound(executed, *rest),
+            ("permission:dumpable",),
+            ("root", "disposable"),
+        )
+        for name, *rest in _EXECUTED
+    ],
     Row("own-memory", partial(own_memory, user=None), ("permission:own-memory",)),
     Row("own-memory-as-user", partial(own_memory, user=USER), ("permission:own-memory",), _ROOT),
     Row(

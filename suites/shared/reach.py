@@ -38,9 +38,9 @@ class Reach(Protocol):
         ...
 
     def moved(self, memory: Memory | None, *parts: Span) -> None:
-        """Exactly these parts of a memory were moved by the calls so far, and nothing changed else.
+        """Exactly these parts of a memory were moved since this was asked last, and nothing else.
 
-        None is memory that cannot be asked: its owner is dead. Asked once, after the last call.
+        None is memory that cannot be asked: its owner is dead.
 
         Raises:
             AssertionError: other bytes, or another number of them.
@@ -116,16 +116,17 @@ class BetweenMemories:
     def moved(self, memory: Memory | None, *parts: Span) -> None:
         """The bytes have gone from one memory to the other; all others are as they were."""
         __tracebackhide__ = True
+        made, self._made = self._made, []
         if self._fills:
-            stream = [other.piece(part[:count]) for other, part, count in self._made]
-            for other, _, _ in self._made:
+            stream = [other.piece(part[:count]) for other, part, count in made]
+            for other, _, _ in made:
                 other.unchanged()
             if memory is not None:
                 memory.received(parts, stream)
             return
         stream = memory.pieces(*parts) if memory is not None else []
         taken = 0
-        for other, part, count in self._made:
+        for other, part, count in made:
             other.received([part], cut(stream, taken, count))
             taken += count
         assert taken == sum(piece.length for piece in stream), f"{taken} bytes were moved"
