@@ -12,6 +12,7 @@ pytest_plugins = (
     "fixtures.observation",
     "fixtures.deviations",
     "fixtures.journal",
+    "fixtures.selection",
     "fixtures.summary",
     "fixtures.cases",
     "fixtures.processes",

@@ -127,6 +127,8 @@ class Journal:
         running: those that started and did not end yet, by id.
         finish: the finish line, None before it.
         stopped: why the run was ended before its last case, "" if it was not.
+        shard: part and number of parts, if this is one of several.
+        everything: the cases of all parts, in order.
         bad_lines: how many lines could not be understood.
     """
 
@@ -137,6 +139,8 @@ class Journal:
     running: dict[str, dict[str, Any]] = field(default_factory=dict)
     finish: dict[str, Any] | None = None
     stopped: str = ""
+    shard: tuple[int, int] | None = None
+    everything: list[str] = field(default_factory=list)
     bad_lines: int = 0
 
     def feed(self, line: str) -> dict[str, Any] | None:
@@ -271,6 +275,11 @@ def _take_stopped(journal: Journal, entry: dict[str, Any]) -> None:
     journal.stopped = str(entry["reason"])
 
 
+def _take_shard(journal: Journal, entry: dict[str, Any]) -> None:
+    journal.shard = int(entry["index"]), int(entry["total"])
+    journal.everything = [str(case) for case in entry["cases"]]
+
+
 _TAKE = {
     "run": _take_run,
     "boot": lambda journal, entry: journal.boots.append(entry),
@@ -279,6 +288,7 @@ _TAKE = {
     "end": _take_end,
     "finish": _take_finish,
     "stopped": _take_stopped,
+    "shard": _take_shard,
 }
 
 
