@@ -16,7 +16,8 @@ from helpers.abi.constants import MADV_GUARD_INSTALL, PROT_NONE
 from helpers.child import Child
 from helpers.memory import Memory, Span
 from helpers.outcome import Err, Ok
-from suites.shared.reach import Row, Scene, instances
+from suites.shared.reach import Scene
+from suites.shared.rows import Row, instances
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Result
 from suites.shared.permission import ALLOWED, REFUSED, attempt, judged
-from suites.shared.reach import NAMED_SEED, Row, Scene, instances
+from suites.shared.reach import NAMED_SEED, Scene
+from suites.shared.rows import Row, instances
 
 
 def enter_domain(child: Child) -> None:

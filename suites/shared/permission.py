@@ -19,7 +19,8 @@ from helpers.abi.constants import (
 from helpers.memory import Memory
 from helpers.outcome import Err, Ok, Result
 from suites.shared.execute import execute, program_with_mode
-from suites.shared.reach import NAMED_SEED, Body, Reach, Row, Scene, instances
+from suites.shared.reach import NAMED_SEED, Body, Reach, Scene
+from suites.shared.rows import Row, instances
 
 MOVED = 20
 ALLOWED, REFUSED = Ok(MOVED), Err(EPERM)

@@ -17,7 +17,8 @@ from helpers.abi.constants import (
 from helpers.child import Child
 from helpers.memory import Memory
 from helpers.outcome import Err, Ok
-from suites.shared.reach import NAMED_SEED, Reach, Row, Scene, instances
+from suites.shared.reach import NAMED_SEED, Reach, Scene
+from suites.shared.rows import Row, instances
 
 INT_MIN, INT_MAX = -(1 << 31), (1 << 31) - 1
 _KTHREADD = 2

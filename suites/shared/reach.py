@@ -8,9 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import pytest
-
-from fixtures.cases import clause, needs, table
 from fixtures.pipes import Pipe
 from fixtures.processes import NewChild
 from helpers.abi import constants as c
@@ -179,30 +176,3 @@ class Scene:
 
 #: A case: the rule is the function's docstring.
 Body = Callable[[Scene], None]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A case in a table.
-
-    Attributes:
-        name: stable for ever.
-        promises: ids of clauses without the call's name.
-        needs: what it cannot do without, besides the call.
-    """
-
-    name: str
-    body: Body
-    promises: tuple[str, ...]
-    needs: tuple[str, ...] = ()
-
-
-def instances(call: str, rows: Sequence[Row]) -> pytest.MarkDecorator:
-    """The cases of a table as those of one call, for a test of `scene` and `body`."""
-    marked = []
-    for row in rows:
-        marks = [clause(f"{call}:{promise}") for promise in row.promises]
-        if row.needs:
-            marks.append(needs(*row.needs))
-        marked.append((row.name, row.body, *marks))
-    return table("body", *marked)

@@ -13,7 +13,8 @@ from fixtures.identity import USER, Identity
 from helpers.abi import constants as c
 from helpers.outcome import Result
 from suites.shared.permission import ALLOWED, REFUSED, attempt, judged
-from suites.shared.reach import NAMED_SEED, Reach, Row, Scene, instances
+from suites.shared.reach import NAMED_SEED, Reach, Scene
+from suites.shared.rows import Row, instances
 
 NEEDS = ("root", "disposable", "config:CONFIG_SECURITY_YAMA")
 NOBODY, ANYBODY = 0, (1 << 64) - 1
