@@ -17,6 +17,7 @@ from kernel_matrix.transitions import (
     OBSERVED,
     REGRESSIONS,
     Kind,
+    Span,
     Transition,
     boundary,
     kind,
@@ -176,11 +177,15 @@ class Boundary:
         case: its result where it last changes.
         text: where it changes and how, one line.
         drift: it only answers otherwise; never a failure.
+        kernels: of the line, in order.
+        spans: neighbours among them on which it does the same.
     """
 
     case: Case
     text: str
     drift: bool
+    kernels: tuple[KernelResults, ...] = ()
+    spans: tuple[Span, ...] = ()
 
 
 def boundaries(results: Results) -> list[Boundary]:
@@ -196,7 +201,8 @@ def boundaries(results: Results) -> list[Boundary]:
                     part.case.strength == OBSERVED and kind(part.case) is Kind.PASS
                     for part in parts
                 )
-                found.append(Boundary(parts[-1].case, boundary(parts, names), drift))
+                text = boundary(parts, names)
+                found.append(Boundary(parts[-1].case, text, drift, tuple(kernels), tuple(parts)))
     return found
 
 

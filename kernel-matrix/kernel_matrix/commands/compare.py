@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["text", "markdown", "json"]),
+    type=click.Choice(["text", "markdown", "html", "json"]),
     default="text",
     show_default=True,
 )
@@ -84,12 +84,15 @@ def compare(
 def _sides(before: "Results", after: "Results", name: str, out: Path | None, most: int) -> int:
     from kernel_matrix import compare as comparing
     from kernel_matrix import compare_markdown, compare_text, table
+    from kernel_matrix.reports import html
 
     compared = comparing.compare(before, after)
     if name == "json":
         give(json.dumps(compare_text.to_json(compared), indent=1), out)
     elif name == "markdown":
         give(compare_markdown.render(compared), out)
+    elif name == "html":
+        give(html.render(after, compared), out)
     else:
         colours = paint() if out is None else table.plain
         give(compare_text.render(compared, colours, most or compare_text.MOST), out)
@@ -99,6 +102,7 @@ def _sides(before: "Results", after: "Results", name: str, out: Path | None, mos
 def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> int:
     from kernel_matrix import compare as comparing
     from kernel_matrix import compare_markdown, compare_text, table
+    from kernel_matrix.reports import html
     from kernel_matrix.reports.markup import Page
 
     found = comparing.boundaries(results)
@@ -109,6 +113,8 @@ def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> i
         page.add(f"## {len(found)} cases change between kernels")
         compare_markdown.write_boundaries(page, found)
         give(page.text(), out)
+    elif name == "html":
+        give(html.render(results, start="changes"), out)
     else:
         colours = paint() if out is None else table.plain
         text = compare_text.render_boundaries(found, colours, most or compare_text.MOST)

@@ -44,14 +44,15 @@ def print_results(
 @click.command(
     epilog=example(
         "  kernel-matrix report results/20260102-030405-1\n"
-        "  kernel-matrix report --format junit --out junit.xml"
+        "  kernel-matrix report --format junit --out junit.xml\n"
+        "  kernel-matrix report --format html --out report.html"
     )
 )
 @click.argument("directory", type=click.Path(path_type=Path), required=False, metavar="[RUN]")
 @click.option(
     "--format",
     "name",
-    type=click.Choice(["text", "junit", "ktap", "kcidb", "allure", "markdown", "json"]),
+    type=click.Choice(["text", "junit", "ktap", "kcidb", "allure", "markdown", "html", "json"]),
     default="text",
     show_default=True,
     help="json is what --baseline and compare take; allure is a directory of files.",

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     "reports",
     default="",
     metavar="FORMAT,...",
-    help="Also write junit, ktap, kcidb, allure, markdown or json into the run's directory.",
+    help="Also write junit, ktap, kcidb, allure, markdown, html or json into the run's directory.",
 )
 @click.option("--no-history", is_flag=True, help="Do not enter this run into the history.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)

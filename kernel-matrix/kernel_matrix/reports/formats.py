@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers.errors import UserError
 from kernel_matrix.compare import Comparison
-from kernel_matrix.reports import allure, junit, kcidb, ktap, results, summary
+from kernel_matrix.reports import allure, html, junit, kcidb, ktap, results, summary
 from kernel_matrix.reports.results import Results
 
 Render = Callable[[Results, Comparison | None], str]
@@ -26,6 +26,7 @@ FORMATS = {
     "ktap": Format("results.ktap", lambda found, _: ktap.render(found)),
     "kcidb": Format("kcidb.json", lambda found, _: kcidb.render(found)),
     "markdown": Format("summary.md", summary.render),
+    "html": Format("report.html", html.render),
     "json": Format("results.json", lambda found, _: to_json(found)),
 }
 

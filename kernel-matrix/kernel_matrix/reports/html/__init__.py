@@ -1,0 +1,19 @@
+"""A run as one HTML file that needs nothing else: no network, no server, no other file."""
+
+from kernel_matrix.compare import Comparison
+from kernel_matrix.reports.html import data, page
+from kernel_matrix.reports.results import Results
+
+
+def render(results: Results, comparison: Comparison | None = None, start: str = "overview") -> str:
+    """The page.
+
+    Args:
+        results: a run, judged.
+        comparison: of it with a baseline, whose regressions then come first.
+        start: the part that is shown when the address names none: "overview", "changes".
+
+    Raises:
+        UserError: the clauses of the work tree cannot be read.
+    """
+    return page.assemble(data.encode(results, comparison, start))
