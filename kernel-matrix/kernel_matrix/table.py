@@ -71,15 +71,15 @@ def render(summaries: Sequence[Summary], paint: Paint = plain) -> str:
 def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = MOST) -> str:
     """Every case that somebody should look at: verdict, id, clauses, message; "" if there is none.
 
-    A case that failed on several kernels is told once for each message, with the kernels. Cases
-    that were never started say nothing one by one: there is one line for all of a kernel.
+    A case that failed on several kernels is told once for each title or message, with the kernels.
+    Cases that were never started say nothing one by one: there is one line for all of a kernel.
     """
     found: dict[tuple[str, str, str], tuple[Case, list[str]]] = {}
     lines = []
     for summary in summaries:
         for case in summary.cases:
             if case.unexpected and case.verdict != "miss":
-                key = (case.id, case.verdict, case.message)
+                key = (case.id, case.verdict, case.headline)
                 found.setdefault(key, (case, []))[1].append(summary.id)
         missed = [case.id for case in summary.cases if case.verdict == "miss"]
         if missed:
@@ -97,7 +97,10 @@ def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = M
         message = case.message
         if case.observed and case.observed not in message:
             message = f"{message} (observed {case.observed})"
-        lines += [f"    {line}" for line in message.splitlines()[:3]]
+        titled = [case.title] if case.title not in ("", message) else []
+        lines += [f"    {line}" for line in (*titled, *message.splitlines()[:3])]
+        if case.again:
+            lines.append(f"    {case.again}")
     if len(found) > most:
         lines.append(f"... and {len(found) - most} more")
     return "\n".join(lines)

@@ -128,7 +128,7 @@ def steady(text: str) -> str:
 
 
 def fingerprint(case: Case) -> str:
-    """What tells two results of one verdict apart: the answer, else the message less its numbers.
+    """What tells two results of one verdict apart: the answer or title, else the message.
 
     Numbers in messages are addresses, process ids and times as often as they are answers.
     """
@@ -136,10 +136,10 @@ def fingerprint(case: Case) -> str:
         case Kind.SKIP:
             return case.skip.get("class", "")
         case Kind.CRASH:
-            return f"{verdict(case)} {short(case.observed)}"
+            return f"{verdict(case)} {case.title or short(case.observed)}"
     if case.observed or verdict(case) == "pass":
         return short(case.observed)
-    return steady(case.message)
+    return steady(case.headline)
 
 
 def transition(before: Case | None, after: Case | None) -> Transition:
@@ -230,7 +230,7 @@ def _phrase(case: Case) -> str:
     if found is Kind.FAIL and case.observed:
         return f"observed {short(case.observed)}"
     word = verdict(case)
-    return f"{word}: {case.message.splitlines()[0]}" if case.message else word
+    return f"{word}: {case.headline.splitlines()[0]}" if case.headline else word
 
 
 def boundary(found: Sequence[Span], names: Sequence[str]) -> str:

@@ -108,7 +108,7 @@ def _md5(*parts: str) -> str:
 def _details(case: Case) -> dict[str, Any]:
     if case.verdict == "pass":
         return {}
-    found: dict[str, Any] = {"message": clean(cut(case.message or case.verdict))}
+    found: dict[str, Any] = {"message": clean(cut(case.headline or case.verdict))}
     if case.verdict != "skip":
         found["trace"] = clean(cut(explained(case)))
     if case.known:

@@ -83,7 +83,7 @@ def _outcome(case: Case, counts: Counter[str]) -> str:
         return ""
     element, kind = _ELEMENTS[case.verdict]
     counts[_COUNTED[element]] += 1
-    message = cut(one_line(case.known or case.message), _MESSAGE)
+    message = cut(one_line(case.known or case.headline), _MESSAGE)
     body = "" if case.verdict == "skip" else escape(xml(cut(explained(case))))
     return f"{_tag(element, message=message, type=kind)}{body}</{element}>"
 

@@ -156,6 +156,8 @@ def _test(kernel: KernelResults, case: Case, where: str) -> dict[str, Any]:
         observed=short(case.observed),
         expected=short(case.expected),
         known=case.known,
+        title=case.title,
+        again=case.again,
         suite=kernel.suite,
     )
     if case.skip:
@@ -182,7 +184,7 @@ def _platform(kernel: KernelResults) -> str:
 
 
 def _incident(case: Case, test: str, origin: str, found: dict[str, Any]) -> None:
-    title = clean(one_line(case.message)) or case.verdict
+    title = clean(one_line(case.headline)) or case.verdict
     issue = f"{origin}:{case.verdict}-{_digest(steady(title))}"
     found["issues"][issue] = {
         "id": issue,

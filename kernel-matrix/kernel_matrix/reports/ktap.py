@@ -74,7 +74,7 @@ def _directive(case: Case) -> str:
         case "hang":
             return f" # TIMEOUT {max(1, round(case.seconds))} seconds"
         case "crash":
-            return f" # ERROR kernel panic: {_text(case.message)}"
+            return f" # ERROR kernel panic: {_text(case.headline.removeprefix('panic: '))}"
         case "miss":
             return " # ERROR not run"
         case "error":

@@ -48,7 +48,7 @@ def _counts(page: Page, results: Results) -> None:
 
 
 def _findings(page: Page, results: Results) -> None:
-    """Every unexpected case once for each message, with the kernels; missed ones as a number."""
+    """Every unexpected case once for each headline, with the kernels; missed ones as a number."""
     found: dict[tuple[str, str, str], tuple[Case, list[str]]] = {}
     missed = 0
     for kernel in results.kernels:
@@ -56,7 +56,7 @@ def _findings(page: Page, results: Results) -> None:
             if case.verdict == "miss":
                 missed += 1
             elif case.unexpected:
-                key = (case.id, case.verdict, case.message)
+                key = (case.id, case.verdict, case.headline)
                 found.setdefault(key, (case, []))[1].append(kernel.id)
     listed = sorted(found.values(), key=lambda item: _ORDER.index(item[0].verdict))
     page.table(
@@ -67,7 +67,7 @@ def _findings(page: Page, results: Results) -> None:
                 f"**{case.verdict}**",
                 code(case.id),
                 " ".join(map(code, case.clauses)) + (f" ({case.strength})" * bool(case.strength)),
-                plain(case.message),
+                plain(f"{case.headline} ({case.again})" if case.again else case.headline),
                 plain(", ".join(kernels)),
             ]
             for case, kernels in listed

@@ -63,8 +63,12 @@ def explained(case: Case) -> str:
         parts.append(f"expected: {case.expected}")
     if case.observed:
         parts.append(f"observed: {case.observed}")
-    if case.message:
-        parts.append(case.message)
+    parts += [text for text in (case.title, case.message, case.again) if text]
+    for number, attempt in enumerate(case.attempts, 2):
+        said = attempt.title or attempt.message
+        parts.append(f"attempt {number}: {attempt.verdict} {said}".rstrip())
+    if case.trace:
+        parts.append("call trace:\n" + "\n".join(case.trace))
     for title, text in (("transcript", case.transcript), ("console", case.console)):
         if text.strip():
             parts.append(f"{title}:\n{text.rstrip()}")
