@@ -1,6 +1,6 @@
 """Flags, lengths, descriptors, offsets, and which of several faults is reported."""
 
-from errno import EBADF, EFAULT, EINVAL, ESPIPE
+from errno import EBADF, EFAULT, EINVAL, ESPIPE, EXDEV
 from typing import Any
 
 from fixtures.cases import clause, needs, table
@@ -10,12 +10,16 @@ from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Err, Ok, Result
+from suites.shared import notifications
 from suites.shared.files import memfd
 from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("splice")
 
 LLONG_MAX = (1 << 63) - 1
+
+NOTIFICATION_IN = clause("splice:notification-pipe:input")
+NOTIFICATION_OUT = clause("splice:notification-pipe:output")
 
 
 @clause("splice:flags:known-are-accepted")
@@ -280,3 +284,28 @@ def test_the_i386_entry_does_the_same(
     assert place[0] == expected.value
     assert file.position() == 0
     pipe.holds(file.data.piece(file.data[: expected.value]))
+
+
+@needs(notifications.NEEDS)
+@table(
+    "source, sink, answer",
+    ("into-a-pipe", "notifications", "pipe", EINVAL, NOTIFICATION_IN),
+    ("into-a-file", "notifications", "file", EINVAL, NOTIFICATION_IN),
+    ("from-a-pipe", "pipe", "notifications", EXDEV, NOTIFICATION_OUT),
+    ("from-a-file", "file", "notifications", EINVAL, NOTIFICATION_OUT),
+    ("into-itself", "notifications", "notifications", EINVAL, NOTIFICATION_OUT),
+)
+def test_a_notification_pipe_is_no_pipe(
+    caller: Child, pipe: Pipe, source: str, sink: str, answer: int
+) -> None:
+    data, other, file = (
+        caller.memory(10, seed=1), notifications.notification_pipe(caller), memfd(caller, 100),
+    )  # fmt: skip
+    pipe.put(data[:])
+    inputs = {"notifications": other.read, "pipe": pipe.read, "file": file.fd}
+    outputs = {"notifications": other.write, "pipe": pipe.write, "file": file.fd}
+    fds = inputs[source], outputs[sink]
+    assert caller.splice(fds[0], None, fds[1], None, 10, c.SPLICE_F_NONBLOCK) == Err(answer)
+    pipe.holds(data.piece(data[:]))
+    assert file.position() == 0
+    file.holds(file.part(0, 100))

@@ -11,6 +11,7 @@ from helpers.child import Child
 from helpers.descriptors import KINDS, Kind, Mode
 from helpers.memory import Memory
 from helpers.outcome import Err, Ok, Result
+from suites.shared import notifications
 from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("tee")
@@ -178,3 +179,14 @@ def test_an_empty_input_is_found_before_a_lonely_output(
     output.close_read()
     assert caller.tee(pipe.read, output.write, 10, c.SPLICE_F_NONBLOCK) == Err(EAGAIN)
     assert caller.caught(c.SIGPIPE) == 0
+
+
+@clause("tee:errors:einval-notification-pipe")
+@needs(notifications.NEEDS)
+@table("side", ("input", "input"), ("output", "output"))
+def test_a_notification_pipe_is_einval(caller: Child, pipe: Pipe, side: str) -> None:
+    data, other = caller.memory(10, seed=1), notifications.notification_pipe(caller)
+    pipe.put(data[:])
+    fds = (other.read, pipe.write) if side == "input" else (pipe.read, other.write)
+    assert caller.tee(*fds, 10, c.SPLICE_F_NONBLOCK) == Err(EINVAL)
+    pipe.holds(data.piece(data[:]))

@@ -9,6 +9,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.descriptors import KINDS, Kind
 from helpers.outcome import Err, Ok, Result
+from suites.shared import notifications
 from suites.shared.flags import UNKNOWN_FLAG, known_flags
 
 pytestmark = needs("vmsplice")
@@ -150,3 +151,14 @@ def test_the_first_of_two_faults_is_reported(
     }
     assert caller.vmsplice(fds[fd], arrays[segments], count, flags) == expected
     pipe.holds()
+
+
+@clause("vmsplice:errors:ebadf-notification-pipe")
+@needs(notifications.NEEDS)
+@table("end", ("sent", "write"), ("received", "read"))
+def test_a_notification_pipe_is_ebadf(caller: Child, end: str) -> None:
+    memory, pipe = caller.pages(1, seed=1), notifications.notification_pipe(caller)
+    fd = pipe.write if end == "write" else pipe.read
+    assert caller.vmsplice(fd, [memory], 1, c.SPLICE_F_NONBLOCK) == Err(EBADF)
+    memory.unchanged()
+    assert caller.vmsplice(fd, [memory[:0]], 1, c.SPLICE_F_NONBLOCK) == Ok(0)
