@@ -48,7 +48,7 @@ class LatePages:
         made._ioctl(c.UFFDIO_API, c.UFFD_API, features, 0)
         made._ioctl(c.UFFDIO_REGISTER, late.address, page, mode, 0)
         if protected:
-            made._ioctl(c.UFFDIO_WRITEPROTECT, late.address, page, 1)
+            made.protect()
         return made
 
     @property
@@ -66,6 +66,10 @@ class LatePages:
         """Until somebody waits for the page."""
         message = self.handler.memory(_MESSAGE)
         self.handler.must.read(self.fd, message, _MESSAGE)
+
+    def protect(self) -> None:
+        """Have whoever writes to the last page wait."""
+        self._ioctl(c.UFFDIO_WRITEPROTECT, self.late.address, self.late.length, 1)
 
     def resolve(self) -> None:
         """Let them go on."""
