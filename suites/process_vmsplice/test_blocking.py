@@ -174,19 +174,20 @@ def test_growing_the_pipe_lets_it_go_on(caller, target, full_pipe):
 
 
 @clause("process_vmsplice:concurrency:resize")
-def test_a_pipe_that_shrank_while_it_slept_takes_less(caller, target, pipe):
-    page = caller.page_size
-    memory, data = target.pages(4, seed=1), caller.memory(page, seed=3)
-    caller.must.fcntl(pipe.write, c.F_SETPIPE_SZ, 2 * page)
-    caller.must.write(pipe.write, data, page)
-    caller.must.write(pipe.write, data, page)
-    peer = caller.thread("peer")
-    call = caller.begin.process_vmsplice(target.pid, pipe.write, [memory], 1, 0)
+def test_a_pipe_that_shrank_while_it_slept_takes_less(caller, target, new_child, full_pipe):
+    """While the caller is stopped: otherwise it would take the room before the pipe shrinks."""
+    page, size = caller.page_size, full_pipe.capacity
+    memory = target.pages(4, seed=1)
+    peer, other = caller.fork("peer"), new_child("other")
+    call = caller.begin.process_vmsplice(target.pid, full_pipe.write, [memory], 1, 0)
     caller.wait_blocked(call, CALL)
-    call_of_peer = peer.begin.read(pipe.read, peer.pages(2), 2 * page)
-    assert call_of_peer.result() == Ok(2 * page)
-    assert call.result() == Ok(2 * page)
-    pipe.holds(memory.piece(memory[: 2 * page]))
+    other.must.kill(caller.pid, c.SIGSTOP)
+    assert caller.session.poll(lambda: caller.state().letter == "T"), caller.state()
+    peer.must.read(full_pipe.read, peer.memory(size), size)
+    peer.must.fcntl(full_pipe.write, c.F_SETPIPE_SZ, page)
+    other.must.kill(caller.pid, c.SIGCONT)
+    assert call.result() == Ok(page)
+    full_pipe.holds(memory.piece(memory[:page]))
 
 
 @clause("process_vmsplice:concurrency:several-callers")

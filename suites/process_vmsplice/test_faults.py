@@ -7,6 +7,7 @@ from helpers.abi import constants as c
 from helpers.memory import Piece
 from helpers.outcome import Err, Ok
 from suites.process_vmsplice.calls import send
+from suites.shared.execute import execute
 from suites.shared.userfault import LATE, PRESENT, Faults
 
 pytestmark = needs("process_vmsplice", "foreign-memory", "fd:userfaultfd", "root")
@@ -147,6 +148,20 @@ def test_a_target_that_is_killed_lets_the_caller_go(caller, target, new_child, p
     moved = call.result()
     # what was there of it may have been taken: the count must be that of the pipe
     assert pipe.occupancy() == max(moved.value, 0)
+
+
+@clause("process_vmsplice:faults:exec")
+def test_a_target_that_executes_a_program_gives_what_was_asked_for(caller, target, pipe):
+    """Access was granted to the memory that it had."""
+    page = caller.page_size
+    faults = Faults(target, 3)
+    faults.hand_over(target.fork("keeper"))
+    call = begin(caller, target, pipe, faults)
+    execute(target)
+    assert not call.done
+    faults.resolve()
+    assert call.result() == Ok(3 * page)
+    pipe.holds(Piece(2 * page, PRESENT), Piece(page, LATE))
 
 
 @clause("process_vmsplice:order:pipe-before-memory")

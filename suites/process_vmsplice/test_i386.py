@@ -6,7 +6,8 @@ from fixtures.cases import clause, needs, table
 from fixtures.identity import USER, Identity
 from fixtures.vectors import scattered
 from helpers.abi import constants as c
-from helpers.memory import Span, spans
+from helpers.child import NO_FILE
+from helpers.memory import Memory, Span, spans
 from helpers.outcome import Err, Ok
 
 pytestmark = needs("process_vmsplice", "foreign-memory", "i386")
@@ -50,6 +51,22 @@ def test_greatest_32_bit_length_is_accepted(caller, target, pipe, remote):
     source = Span(remote.address + 7, INT_MAX)
     assert send32(caller, target.pid, pipe.write, [source]) == Ok(remote.length - 7)
     pipe.holds(remote.piece(remote[7:]))
+
+
+@clause("process_vmsplice:i386:beyond-4-gb")
+def test_a_segment_may_end_above_4_gb(caller, target, pipe):
+    page, top = caller.page_size, 1 << 32
+    flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_FIXED_NOREPLACE
+    target.must.mmap(top - page, 2 * page, c.PROT_READ | c.PROT_WRITE, flags, NO_FILE, 0)
+    memory = Memory(top - page, 2 * page, child=target, seed=2)
+    memory.fill(2)
+    part = memory[page - 5 : page + 5]
+    # the siblings' answer first: this one is to be the same
+    local = caller.pages(1, seed=1)
+    read = caller.i386.process_vm_readv(target.pid, [local[:10]], 1, [part], 1, 0)
+    assert send32(caller, target.pid, pipe.write, [part]) == read
+    assert read == Ok(10)
+    pipe.holds(memory.piece(part))
 
 
 @clause("process_vmsplice:i386:negative-length")

@@ -13,7 +13,17 @@ from helpers.memory import Memory, Piece
 from helpers.outcome import Err, Ok
 from suites.process_vmsplice.calls import send
 from suites.shared.files import text_of
-from suites.shared.mappings import READABLE, beyond_the_end, guarded, locked_by_key, secret
+from suites.shared.mappings import (
+    POISONS,
+    READABLE,
+    beyond_the_end,
+    guarded,
+    locked_by_key,
+    poison,
+    poisoned,
+    secret,
+    user_faults_only,
+)
 
 pytestmark = needs("process_vmsplice", "foreign-memory")
 
@@ -36,6 +46,13 @@ def test_memory_that_cannot_be_read_is_efault(caller, target, pipe, remote, kind
     ("beyond-the-end-of-a-file", beyond_the_end, clause("process_vmsplice:memory:end-of-file")),
     ("secret", secret, clause("process_vmsplice:memory:secret"), needs("memfd_secret")),
     ("guard-page", guarded, clause("process_vmsplice:memory:guard"), needs("guard-pages")),
+    ("poisoned", poisoned, clause("process_vmsplice:memory:poisoned"), needs(*POISONS)),
+    (
+        "missing-for-user-faults-only",
+        user_faults_only,
+        clause("process_vmsplice:memory:user-faults-only"),
+        needs("user-faults-only"),
+    ),
 )
 @table("flags", ("plain", 0), ("gift", GIFT))
 def test_special_memory_is_efault(caller, target, pipe, make, flags):
@@ -45,6 +62,20 @@ def test_special_memory_is_efault(caller, target, pipe, make, flags):
     pipe.holds()
     assert send(caller, target.pid, pipe.write, [good, bad, good], flags) == Ok(page)
     pipe.holds(good.piece(good[:]))
+
+
+@clause("process_vmsplice:memory:poisoned")
+@needs(*POISONS)
+def test_a_poisoned_page_ends_the_transfer_and_nobody_is_told(caller, target, pipe):
+    page = caller.page_size
+    memory = target.pages(2, seed=2)
+    poison(target, memory[page:])
+    caller.catch(c.SIGBUS)
+    told = target.caught(c.SIGBUS)
+    assert send(caller, target.pid, pipe.write, [memory[page - 10 :]]) == Ok(10)
+    pipe.holds(memory.piece(memory[page - 10 : page]))
+    assert send(caller, target.pid, pipe.write, [memory[page:]]) == Err(EFAULT)
+    assert (target.caught(c.SIGBUS), caller.caught(c.SIGBUS)) == (told, 0)
 
 
 @clause("process_vmsplice:memory:readable-is-sent")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Span
@@ -130,4 +131,17 @@ def poisoned(child: Child) -> Span:
     """A page that has a memory error."""
     memory = child.pages(1, seed=SEED)
     poison(child, memory)
+    return memory
+
+
+def user_faults_only(child: Child) -> Span:
+    """A missing page that userfaultfd(2) tells of when its owner touches it, and never the kernel.
+
+    The words are those of uffdio_api and uffdio_register: include/uapi/linux/userfaultfd.h.
+    """
+    fd = child.must.userfaultfd(c.UFFD_USER_MODE_ONLY)
+    memory = child.pages(1)
+    child.must.ioctl(fd, c.UFFDIO_API, abi.new("uint64_t[3]", [c.UFFD_API, 0, 0]))
+    wanted = [memory.address, memory.length, c.UFFDIO_REGISTER_MODE_MISSING, 0]
+    child.must.ioctl(fd, c.UFFDIO_REGISTER, abi.new("uint64_t[4]", wanted))
     return memory

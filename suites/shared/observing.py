@@ -2,12 +2,14 @@
 
 import re
 
+from fixtures.pipes import Pipe, make_fifo
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Ok, Result, errno_name
 from helpers.session import Pending
 from suites.shared.files import text_of
+from suites.shared.sender import Sender
 
 _CURRENT_POSITION = (1 << 64) - 1
 #: struct inotify_event of a watched file: wd, mask, cookie, len, each of four bytes: inotify(7).
@@ -95,3 +97,21 @@ def first_letter(child: Child, fd: int) -> str:
     memory = child.memory(1)
     assert child.read(fd, memory, 1) == Ok(1)
     return memory.read().decode()
+
+
+def nowait_around(sender: Sender, pipe: Pipe) -> str:
+    """What writing with RWF_NOWAIT gives before and after a call on a fresh pipe."""
+    memory = sender.pages(1)
+    before = written_nowait(sender.caller, pipe.write)
+    assert sender(pipe.write, [memory[:1]]) == Ok(1)
+    return f"{before}, then {written_nowait(sender.caller, pipe.write)}"
+
+
+def told_of_a_fifo(sender: Sender, directory: str) -> str:
+    """What inotify tells of a FIFO that memory is sent into."""
+    caller, memory = sender.caller, sender.pages(1)
+    both = make_fifo(caller, directory)
+    end = caller.must.openat(c.AT_FDCWD, f"/proc/self/fd/{both}", c.O_WRONLY, 0)
+    watch = Watch(caller, both)
+    assert sender(end, [memory[:1]]) == Ok(1)
+    return watch.seen()

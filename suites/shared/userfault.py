@@ -45,6 +45,10 @@ class Faults:
         """EBUSY as long as somebody else refers to one of the pages."""
         return self.owner.fcntl(self._memfd, c.F_ADD_SEALS, c.F_SEAL_WRITE)
 
+    def hand_over(self, keeper: Child) -> None:
+        """Have a child of the owner's, which has a copy of all that is needed, tell and resolve."""
+        self.owner = keeper
+
     def wait(self) -> None:
         """Until somebody waits for the page."""
         self.owner.must.read(self._fd, self._control, _MESSAGE)

@@ -4,18 +4,20 @@ from fixtures.cases import clause, needs, table
 from fixtures.observation import Observe
 from fixtures.pipes import Pipe, make_fifo
 from fixtures.vectors import place
-from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
+from suites.shared.mappings import user_faults_only
 from suites.shared.observing import (
     Watch,
     answer,
     area,
     below_the_stack,
     first_letter,
-    written_nowait,
+    nowait_around,
+    told_of_a_fifo,
 )
+from suites.shared.sender import Sender
 
 pytestmark = needs("vmsplice")
 
@@ -72,19 +74,20 @@ def test_a_write_after_clear_refs(caller: Child, pipe: Pipe, observe: Observe) -
 
 
 @clause("vmsplice:observed:rwf-nowait")
-def test_nowait_before_and_after(caller: Child, pipe: Pipe, observe: Observe) -> None:
-    memory = caller.pages(1, seed=1)
-    before = written_nowait(caller, pipe.write)
-    caller.must.vmsplice(pipe.write, [memory[:1]], 1, 0)
-    observe(f"{before}, then {written_nowait(caller, pipe.write)}")
+def test_nowait_before_and_after(sender: Sender, pipe: Pipe, observe: Observe) -> None:
+    observe(nowait_around(sender, pipe))
 
 
 @clause("vmsplice:observed:inotify")
-@table("way", ("sent", c.O_WRONLY), ("received", c.O_RDONLY))
-def test_inotify(caller: Child, directory: str, way: int, observe: Observe) -> None:
+def test_inotify(sender: Sender, directory: str, observe: Observe) -> None:
+    observe(told_of_a_fifo(sender, directory))
+
+
+@clause("vmsplice:observed:inotify")
+def test_inotify_of_what_is_received(caller: Child, directory: str, observe: Observe) -> None:
     memory = caller.pages(1, seed=1)
     both = make_fifo(caller, directory)
-    end = caller.must.openat(c.AT_FDCWD, f"/proc/self/fd/{both}", way | c.O_NONBLOCK, 0)
+    end = caller.must.openat(c.AT_FDCWD, f"/proc/self/fd/{both}", c.O_RDONLY | c.O_NONBLOCK, 0)
     caller.must.write(both, memory, 1)
     watch = Watch(caller, both)
     caller.must.vmsplice(end, [memory[:1]], 1, 0)
@@ -115,16 +118,11 @@ def test_secret_memory(caller: Child, pipe: Pipe, observe: Observe) -> None:
 
 @clause("vmsplice:observed:missing-page-for-user-faults-only")
 def test_a_missing_page_for_user_faults_only(caller: Child, pipe: Pipe, observe: Observe) -> None:
-    """The words of uffdio_api and uffdio_register: include/uapi/linux/userfaultfd.h."""
     made = caller.userfaultfd(c.UFFD_USER_MODE_ONLY)
     if not made.ok:
         observe(f"userfaultfd: {answer(made)}")
         return
-    memory = caller.pages(1)
-    caller.must.ioctl(made.value, c.UFFDIO_API, abi.new("uint64_t[3]", [c.UFFD_API, 0, 0]))
-    wanted = [memory.address, memory.length, c.UFFDIO_REGISTER_MODE_MISSING, 0]
-    caller.must.ioctl(made.value, c.UFFDIO_REGISTER, abi.new("uint64_t[4]", wanted))
-    observe(caller.vmsplice(pipe.write, [memory[:1]], 1, 0))
+    observe(caller.vmsplice(pipe.write, [user_faults_only(caller)[:1]], 1, 0))
 
 
 @clause("vmsplice:observed:guard-page")

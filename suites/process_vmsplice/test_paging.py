@@ -1,0 +1,176 @@
+"""process_vmsplice: pages that have to be brought from swap, or that a limit keeps from coming."""
+
+from contextlib import contextmanager
+from errno import ENOMEM
+
+import pytest
+
+from fixtures.cases import clause, needs, table
+from helpers.abi import constants as c
+from helpers.memory import Piece
+from helpers.outcome import Err, Ok
+from suites.process_vmsplice.calls import send
+
+pytestmark = needs("process_vmsplice", "foreign-memory", "root", "disposable")
+
+WORD = 8
+#: Documentation/admin-guide/mm/pagemap.rst.
+SWAPPED = 1 << 62
+
+
+def write_file(child, path, text):
+    """Write to a file of the kernel's."""
+    fd = child.must.openat(c.AT_FDCWD, path, c.O_WRONLY, 0)
+    child.must.write(fd, text, len(text))
+    child.queued.close(fd)
+
+
+# -- swap
+
+
+def make_swap(child, path):
+    """The header of a swap area: include/linux/swap.h, union swap_header, version 1."""
+    page = child.page_size
+    fd = child.must.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
+    pages = child.must.lseek(fd, 0, c.SEEK_END) // page
+    header = child.pages(1)
+    words = b"".join(word.to_bytes(4, "little") for word in (1, pages - 1, 0))
+    child.poke(header.address + 1024, words)
+    child.poke(header.end - 10, b"SWAPSPACE2")
+    child.must.pwrite64(fd, header, page, 0)
+    child.queued.close(fd)
+
+
+@contextmanager
+def swap_on(child, path):
+    """Pages can be paged out for as long as the block runs."""
+    make_swap(child, path)
+    child.must.swapon(path, 0)
+    try:
+        yield
+    finally:
+        child.must.swapoff(path)
+
+
+def swapped(child, memory):
+    """How many pages of a child's memory are in swap."""
+    fd = child.must.openat(c.AT_FDCWD, "/proc/self/pagemap", c.O_RDONLY, 0)
+    pages = memory.length // child.page_size
+    entries = child.memory(pages * WORD)
+    at = memory.address // child.page_size * WORD
+    child.must.pread64(fd, entries, pages * WORD, at)
+    child.queued.close(fd)
+    raw = child.peek(entries.address, pages * WORD)
+    words = (raw[i : i + WORD] for i in range(0, len(raw), WORD))
+    return sum(bool(int.from_bytes(word, "little") & SWAPPED) for word in words)
+
+
+def page_out(child, memory):
+    """Have all pages of a child's memory in swap."""
+    pages = memory.length // child.page_size
+
+    def out():
+        # what was touched just now may wait in a list of its CPU's
+        write_file(child, "/proc/sys/vm/compact_memory", b"1")
+        child.must.madvise(memory, memory.length, c.MADV_PAGEOUT)
+        return swapped(child, memory) == pages
+
+    assert child.session.poll(out, 5.0), f"{swapped(child, memory)} of {pages} pages are in swap"
+
+
+@clause("process_vmsplice:memory:swapped")
+@needs("config:CONFIG_SWAP", "config:CONFIG_COMPACTION", "ram-disk")
+@table("flags", ("plain", 0), ("nonblock", c.SPLICE_F_NONBLOCK), ("gift", c.SPLICE_F_GIFT))
+def test_memory_in_swap_is_sent(caller, target, new_child, pipe, flags):
+    memory = target.pages(6, seed=2)
+    page = caller.page_size
+    part = memory[page : 5 * page] if flags & c.SPLICE_F_GIFT else memory[page + 7 : 5 * page - 7]
+    with swap_on(new_child("keeper"), "/dev/ram0"):
+        page_out(target, memory)
+        assert send(caller, target.pid, pipe.write, [part], flags) == Ok(part.length)
+        pipe.holds(memory.piece(part))
+        assert swapped(target, memory) == 2, "pages that are not sent stay where they are"
+        memory.unchanged()
+
+
+# -- a limit
+
+
+class Limit:
+    """A control group of its own for a child: Documentation/admin-guide/cgroup-v2.rst."""
+
+    ROOT = "/sys/fs/cgroup"
+
+    def __init__(self, keeper, child):
+        self.keeper = keeper
+        self.path = f"{self.ROOT}/case-{child.pid}"
+        write_file(keeper, f"{self.ROOT}/cgroup.subtree_control", b"+memory")
+        keeper.must.mkdirat(c.AT_FDCWD, self.path, 0o755)
+        # what cannot be killed gets an error, and lives to tell
+        write_file(keeper, f"/proc/{child.pid}/oom_score_adj", b"-1000")
+        write_file(keeper, f"{self.path}/cgroup.procs", str(child.pid).encode())
+
+    def current(self):
+        """Bytes in use."""
+        fd = self.keeper.must.openat(c.AT_FDCWD, f"{self.path}/memory.current", c.O_RDONLY, 0)
+        text = self.keeper.memory(24)
+        length = self.keeper.must.read(fd, text, 24)
+        return int(self.keeper.peek(text.address, length))
+
+    def set(self, limit):
+        """Set the limit to a number of bytes, or to None."""
+        text = "max" if limit is None else str(limit)
+        write_file(self.keeper, f"{self.path}/memory.max", text.encode())
+
+
+@pytest.fixture
+def limit(target, new_child):
+    """The target's memory can be limited; nothing can be paged out."""
+    return Limit(new_child("keeper"), target)
+
+
+LIMITED = needs("config:CONFIG_MEMCG")
+#: Reading private memory that was never touched takes no page; reading such shared memory does.
+SHARED = c.MAP_SHARED | c.MAP_ANONYMOUS
+SLOTS = 256
+
+
+@LIMITED
+@clause("process_vmsplice:errors:enomem-of-the-target")
+def test_pages_before_the_limit_of_the_target_are_moved(caller, target, pipe, limit):
+    page = caller.page_size
+    caller.must.fcntl(pipe.write, c.F_SETPIPE_SZ, SLOTS * page)
+    good, fresh = target.pages(1, seed=2), target.pages(SLOTS, flags=SHARED)
+    good.unchanged()
+    limit.set(limit.current() + 64 * page)
+    moved = send(caller, target.pid, pipe.write, [good[:9], fresh, good[9:18]]).value
+    limit.set(None)
+    pages = (moved - 9) // page
+    assert 0 < pages < SLOTS - 1, f"{moved} bytes were moved"
+    assert moved == 9 + pages * page
+    assert pipe.occupancy() == moved
+    got = caller.memory(moved)
+    assert caller.read(pipe.read, got, moved) == Ok(moved)
+    caller.compare(got.address, [good.piece(good[:9])])
+    for number in range(pages):
+        caller.compare(got.address + 9 + number * page, [Piece(page, None)])
+    good.unchanged()
+
+
+@LIMITED
+@clause("process_vmsplice:errors:enomem")
+def test_no_page_before_the_limit_of_the_target_is_enomem(caller, target, pipe, limit):
+    fresh = target.pages(SLOTS, flags=SHARED)
+    target.session.settle()
+    limit.set(limit.current())
+    at, answer = 0, Ok(0)
+    # a few may come from what the limit's counter has set aside
+    while answer.ok and at < fresh.length:
+        pipe.holds(Piece(answer.value, None))
+        answer = send(caller, target.pid, pipe.write, [fresh[at:]])
+        at += max(answer.value, 0)
+    assert answer == Err(ENOMEM)
+    pipe.holds()
+    limit.set(None)
+    assert send(caller, target.pid, pipe.write, [fresh[at : at + 9]]) == Ok(9)
+    pipe.holds(Piece(9, None))
