@@ -16,6 +16,7 @@ pytest_plugins = (
     "fixtures.summary",
     "fixtures.cases",
     "fixtures.processes",
+    "fixtures.properties",
     "fixtures.pipes",
     "fixtures.memory",
     "fixtures.files",

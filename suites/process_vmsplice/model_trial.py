@@ -1,0 +1,459 @@
+"""A plan done on the machine and in the model, step by step, and the two compared."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from errno import EAGAIN, errorcode
+from itertools import groupby
+from typing import Any
+
+from hypothesis import event
+
+from fixtures.pipes import make_pipe
+from fixtures.properties import Cast
+from helpers import abi
+from helpers.abi import constants as c
+from helpers.child import Child
+from helpers.memory import Piece, Span
+from helpers.outcome import Result
+from helpers.session import ChildDied, Hang, Pending
+from suites.process_vmsplice.model import SLEEPS, Call, Descriptor, Prediction, done, predict
+from suites.process_vmsplice.model_memory import CALL, File, Frame, Prot, Space
+from suites.process_vmsplice.model_pipe import ModelPipe, Slot, Stretch
+from suites.process_vmsplice.model_plans import (
+    WINDOW,
+    Base,
+    Change,
+    CloseReader,
+    Fork,
+    Kind,
+    Layout,
+    PageSpec,
+    Plan,
+    Put,
+    Read,
+    Resize,
+    Segment,
+    Send,
+    Step,
+    Whose,
+    Write,
+    WriteFile,
+)
+
+_PROTS = {
+    Prot.READ_WRITE: c.PROT_READ | c.PROT_WRITE,
+    Prot.READ: c.PROT_READ,
+    Prot.NONE: c.PROT_NONE,
+    Prot.WRITE: c.PROT_WRITE,
+}
+_READ_WRITE = _PROTS[Prot.READ_WRITE]
+SLOTS = f"{CALL}:capacity:a-slot-for-each-page"
+#: Pages of the buffers that the pipe is written from and read into.
+_SOURCE, _SINK = 6, 34
+#: Seeds of what is written to the pipe, of each process's file and pages, and of the first step.
+_PUT_SEED, _SEEDS, _STEP_SEED = 1, {Whose.TARGET: 10, Whose.CALLER: 20}, 100
+
+
+class Mismatch(AssertionError):
+    """The machine does what the model does not predict."""
+
+
+def mismatch(what: object, found: object, expected: object) -> Mismatch:
+    """In two lines, as other failures are told."""
+    return Mismatch(f"{what} = {found}\nexpected {expected}")
+
+
+def told(clauses: Sequence[str] | frozenset[str]) -> str:
+    """Names of clauses in a message."""
+    return "(" + ", ".join(sorted(name.removeprefix(f"{CALL}:") for name in clauses)) + ")"
+
+
+@dataclass
+class Side:
+    """A process, on the machine and in the model."""
+
+    child: Child
+    space: Space
+    base: int
+    seed: int
+    file: File | None = None
+    fd: int = -1
+    size: int = 0
+
+    @property
+    def page(self) -> int:
+        """Bytes in a page."""
+        return self.space.page
+
+    def write(self, start: int, length: int, seed: int) -> None:
+        """It writes from an address on, as far as it may."""
+        count = self.space.writable_part(start, length)
+        if count:
+            self.child.fill(start, count, seed)
+            self.space.write(start, [Piece(count, seed)])
+
+    def protect(self, number: int, count: int, prot: Prot) -> None:
+        """mprotect() of mapped pages."""
+        self.child.queued.mprotect(number * self.page, count * self.page, _PROTS[prot])
+        for each in range(number, number + count):
+            self.space.protect(each, prot)
+
+    def compare(self) -> None:
+        """What it may read is what the model says.
+
+        Raises:
+            AssertionError: it is not.
+        """
+        __tracebackhide__ = True
+        first = self.base // self.page
+        checks = []
+        for number in range(first, first + WINDOW):
+            found = self.space.read(number)
+            if found.frame is not None:
+                address = number * self.page
+                checks.append(self.child.begin_compare(address, found.frame.content))
+        for judge in checks:
+            judge()
+
+
+def build(child: Child, layout: Layout, whose: Whose) -> Side:
+    """Make the window of a process; all of it is queued set-up but the file."""
+    page = child.page_size
+    base = child.addresses.take(WINDOW * page)
+    side = Side(child, Space(page), base, _SEEDS[whose])
+    if any(spec and spec.kind in (Kind.FILE_SHARED, Kind.FILE_PRIVATE) for spec in layout.window()):
+        _make_file(side, layout)
+    number = base // page
+    for spec, same in groupby(layout.window()):
+        count = len(list(same))
+        if spec is not None:
+            _map(side, number, count, spec)
+        number += count
+    return side
+
+
+def _make_file(side: Side, layout: Layout) -> None:
+    side.size = layout.file.of(side.page)
+    side.fd = int(side.child.must.memfd_create("file", 0))
+    content = side.child.memory(WINDOW * side.page, seed=side.seed)
+    side.child.queued.pwrite64(side.fd, content, side.size, 0)
+    side.file = File(side.page, side.size, [Piece(side.size, side.seed)])
+
+
+def _map(side: Side, number: int, count: int, spec: PageSpec) -> None:
+    """Map some pages alike, let their owner write to them if he is to, and protect them."""
+    child, page, length = side.child, side.page, count * side.page
+    flags = c.MAP_FIXED_NOREPLACE
+    private = spec.kind in (Kind.PRIVATE, Kind.FILE_PRIVATE)
+    flags |= c.MAP_PRIVATE if private else c.MAP_SHARED
+    fd, offset, file = -1, 0, None
+    if spec.kind in (Kind.FILE_SHARED, Kind.FILE_PRIVATE):
+        fd, offset, file = side.fd, number * page - side.base, side.file
+    else:
+        flags |= c.MAP_ANONYMOUS
+        if spec.kind is Kind.SHARED:
+            file = File(page, length)
+    child.queued.mmap(number * page, length, _READ_WRITE, flags, fd & ((1 << 64) - 1), offset)
+    for index in range(count):
+        side.space.map(number + index, file, offset // page + index, private=private)
+    if spec.touched:
+        side.write(number * page, length, side.seed + 1 + number % WINDOW)
+    if spec.prot is not Prot.READ_WRITE:
+        side.protect(number, count, spec.prot)
+
+
+def absolute(side: Side, segments: Sequence[Segment]) -> list[Span]:
+    """Segments of a plan at the addresses of a process."""
+    spans = []
+    for segment in segments:
+        base = side.base if segment.base is Base.WINDOW else segment.base.value
+        spans.append(Span(base + segment.at.of(side.page), segment.length.of(side.page)))
+    return spans
+
+
+class Trial:
+    """A plan while it is done."""
+
+    def __init__(self, cast: Cast, plan: Plan) -> None:
+        """Both windows are built, and an empty pipe with O_NONBLOCK on both ends."""
+        self.cast = cast
+        self.caller = cast.caller
+        self.sides = {
+            Whose.TARGET: build(cast.target, plan.target, Whose.TARGET),
+            Whose.CALLER: build(cast.caller, plan.caller, Whose.CALLER),
+        }
+        page = self.caller.page_size
+        self.page = page
+        self.source = self.caller.pages(_SOURCE, seed=_PUT_SEED)
+        self.sink = self.caller.pages(_SINK)
+        self.pipe = make_pipe(self.caller, c.O_NONBLOCK)
+        self.model = ModelPipe(page, 0 if plan.slots else self.pipe.slots)
+        if plan.slots:
+            self._resize(plan.slots)
+        self.reader: Child | None = None
+        self.number = 0
+
+    def run(self, plan: Plan) -> None:
+        """Do every step, then look at everything.
+
+        Raises:
+            AssertionError: the machine does something else than the model.
+        """
+        __tracebackhide__ = True
+        for step in plan.steps:
+            self.number += 1
+            self.do(step)
+        self.finish()
+
+    def do(self, step: Step) -> None:
+        """Do one step."""
+        __tracebackhide__ = True
+        if isinstance(step, Send):
+            self._send(step)
+        elif isinstance(step, Read):
+            if self.model.readers:
+                self._read(min(step.amount.of(self.page), self.sink.length))
+        elif isinstance(step, Put):
+            self._put(min(step.amount.of(self.page), self.source.length))
+        elif isinstance(step, Resize):
+            self._resize(step.slots)
+        elif isinstance(step, CloseReader):
+            self._close_reader()
+        elif isinstance(step, Change):
+            self._change(step)
+        elif isinstance(step, Write):
+            side = self._side(step.whose)
+            assert side is not None, "nobody has no memory"
+            start = side.base + step.at.of(self.page)
+            side.write(start, step.length.of(self.page), _STEP_SEED + self.number)
+        elif isinstance(step, WriteFile):
+            self._write_file(step)
+        elif isinstance(step, Fork):
+            self._fork()
+        else:
+            self._leave()
+
+    def _side(self, whose: Whose) -> Side | None:
+        """A process of the plan; the target instead of its child if it has none."""
+        if whose is Whose.NOBODY:
+            return None
+        return self.sides.get(whose, self.sides[Whose.TARGET])
+
+    # -- the call
+
+    def _send(self, step: Send) -> None:
+        __tracebackhide__ = True
+        call = self._modelled(step)
+        arguments = self._arguments(step, call)
+        predictions = predict(call, self.model)
+        may_sleep = any(prediction.answer == SLEEPS for prediction in predictions)
+        if may_sleep and self.reader is None:
+            self.reader = self.caller.thread("reader")
+        pending = self.caller.begin.process_vmsplice(*arguments)
+        if may_sleep and self._sleeps(pending):
+            _count(predictions[0].clauses)
+            self._read(self.model.slots[0].length, self.reader)
+            predictions = predict(call, self.model)
+        result = pending.result()
+        chosen = _chosen(result, predictions)
+        if chosen is None:
+            raise mismatch(result.call, repr(result), " or ".join(map(str, predictions)))
+        done(call, chosen, self.model)
+        _count(chosen.clauses)
+        self._occupancy(result.call, chosen)
+
+    def _modelled(self, step: Send) -> Call:
+        side = self._side(step.whose)
+        spans = None
+        if step.segments is not None:
+            spans = tuple(absolute(side or self.sides[Whose.TARGET], step.segments))
+        count = step.count
+        if count is None:
+            count = 1 if spans is None else len(spans)
+        return Call(side.space if side else None, step.fd, spans, count, step.flags)
+
+    def _arguments(self, step: Send, call: Call) -> tuple[Any, ...]:
+        side = self._side(step.whose)
+        pid = side.child.pid if side else -1
+        return pid, self._descriptor(step.fd), call.segments, call.count, call.flags
+
+    def _descriptor(self, fd: Descriptor) -> int:
+        if fd is Descriptor.FILE:
+            return int(self.caller.must.memfd_create("no pipe", 0))
+        if fd is Descriptor.READ_END and self.model.readers:
+            return self.pipe.read
+        return self.pipe.write if fd is Descriptor.WRITE_END else -1
+
+    def _sleeps(self, pending: Pending[Result]) -> bool:
+        """Whether a call that was begun sleeps; it may have answered instead."""
+        __tracebackhide__ = True
+        try:
+            self.caller.wait_blocked(pending, "process_vmsplice")
+        except AssertionError:
+            if not pending.done:
+                raise
+            return False
+        return True
+
+    # -- the pipe
+
+    def _read(self, count: int, reader: Child | None = None) -> None:
+        """Read up to so many bytes, which must be those of the model."""
+        __tracebackhide__ = True
+        reader = reader or self.caller
+        stretches = self.model.read(count)
+        moved = sum(stretch.length for stretch in stretches)
+        result = reader.read(self.pipe.read, self.sink, count)
+        if _answer(result) != (moved or -EAGAIN):
+            clauses = frozenset().union(*(s.clauses for s in stretches))
+            raise mismatch(result.call, repr(result), f"{moved or 'EAGAIN'} {told(clauses)}")
+        self._holds(reader, stretches)
+
+    def _holds(self, reader: Child, stretches: list[Stretch]) -> None:
+        """The buffer has these stretches, each in one of its alternatives."""
+        __tracebackhide__ = True
+        address, checks = self.sink.address, []
+        for stretch in stretches:
+            ways = [list(way) for way in stretch.alternatives]
+            checks.append((stretch, [reader.begin_compare(address, way) for way in ways]))
+            address += stretch.length
+        for stretch, ways in checks:
+            errors = []
+            for judge in ways:
+                try:
+                    judge()
+                except (ChildDied, Hang):
+                    raise
+                except AssertionError as error:
+                    errors.append(str(error))
+            if len(errors) == len(ways):
+                raise Mismatch(f"{errors[-1]}\nexpected by {told(stretch.clauses)}")
+            _count(stretch.clauses)
+
+    def _put(self, count: int) -> None:
+        __tracebackhide__ = True
+        start = 13 * self.number % self.page
+        count = min(count, self.source.length - start)
+        expected = self.model.write(Piece(count, _PUT_SEED, start))
+        result = self.caller.write(self.pipe.write, self.source[start : start + count], count)
+        if _answer(result) != expected:
+            raise mismatch(result.call, repr(result), _shown(expected, self.model.clauses()))
+
+    def _resize(self, slots: int) -> None:
+        __tracebackhide__ = True
+        expected = self.model.resize(slots)
+        result = self.caller.fcntl(self.pipe.write, c.F_SETPIPE_SZ, slots * self.page)
+        if _answer(result) != expected:
+            raise mismatch(result.call, repr(result), _shown(expected, self.model.clauses()))
+
+    def _close_reader(self) -> None:
+        if self.model.readers:
+            self.caller.catch(c.SIGPIPE)
+            self.pipe.close_read()
+            self.model.readers = False
+
+    def _occupancy(self, what: object, chosen: Prediction | None = None) -> None:
+        """FIONREAD is what the model says."""
+        __tracebackhide__ = True
+        if not self.model.readers:
+            return
+        count = abi.new("int *")
+        self.caller.must.ioctl(self.pipe.read, c.FIONREAD, count)
+        if count[0] != self.model.bytes:
+            by = chosen.clauses if chosen else self.model.clauses()
+            raise mismatch(f"{what}: FIONREAD", count[0], f"{self.model.bytes} {told(by)}")
+
+    # -- memory
+
+    def _change(self, step: Change) -> None:
+        side = self._side(step.whose)
+        assert side is not None, "nobody has no memory"
+        number = side.base // self.page + step.number
+        address, mapped = number * self.page, number in side.space.pages
+        if step.how == "map" and not mapped:
+            flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_FIXED_NOREPLACE
+            side.child.queued.mmap(address, self.page, _READ_WRITE, flags, (1 << 64) - 1, 0)
+            side.space.map(number)
+        elif step.how == "unmap" and mapped:
+            side.child.queued.munmap(address, self.page)
+            side.space.unmap(number)
+        elif step.how == "discard" and mapped:
+            side.child.queued.madvise(address, self.page, c.MADV_DONTNEED)
+            side.space.discard(number)
+        elif step.how == "protect" and mapped:
+            side.protect(number, 1, step.prot)
+
+    def _write_file(self, step: WriteFile) -> None:
+        side = self.sides[Whose.TARGET]
+        start = step.at.of(self.page)
+        count = min(step.length.of(self.page), side.size - start, self.page * WINDOW)
+        if side.file is None or count <= 0:
+            return
+        seed = _STEP_SEED + self.number
+        data = side.child.memory(count, seed=seed)
+        side.child.queued.pwrite64(side.fd, data, count, start)
+        side.file.write(start, [Piece(count, seed)])
+
+    def _fork(self) -> None:
+        if Whose.RELATIVE not in self.sides:
+            target = self.sides[Whose.TARGET]
+            child = target.child.fork("relative")
+            self.sides[Whose.RELATIVE] = Side(child, target.space.fork(), target.base, target.seed)
+            child.facts  # noqa: B018 # it exists from here on
+
+    def _leave(self) -> None:
+        if Whose.RELATIVE in self.sides:
+            child = self.sides.pop(Whose.RELATIVE).child
+            child.quit()
+            child.wait_death()
+
+    # -- the end
+
+    def finish(self) -> None:
+        """Everything that a model knows is so: bytes, slots, content, memory, signals."""
+        __tracebackhide__ = True
+        self._occupancy("at the end")
+        self._free_slots()
+        if self.model.bytes and self.model.readers:
+            self._read(self.sink.length)
+        for side in self.sides.values():
+            side.compare()
+        if not self.model.readers:
+            caught = self.caller.caught(c.SIGPIPE)
+            if caught != self.model.signals:
+                clause = told({f"{CALL}:nobody-reads:epipe"})
+                raise mismatch("SIGPIPE", caught, f"{self.model.signals} {clause}")
+
+    def _free_slots(self) -> None:
+        """As many bytes in segments of their own go in as slots are free: vmsplice(2)."""
+        __tracebackhide__ = True
+        if not self.model.readers:
+            return
+        byte = self.source[:1]
+        count = self.model.size + 1
+        free = self.model.free
+        result = self.caller.vmsplice(self.pipe.write, [byte] * count, count, c.SPLICE_F_NONBLOCK)
+        if _answer(result) != (free or -EAGAIN):
+            expected = f"{free or 'EAGAIN'} free slots {told(self.model.clauses() | {SLOTS})}"
+            raise mismatch(result.call, repr(result), expected)
+        frame = Frame([self.source.piece(byte), Piece(self.page - 1, None)])
+        self.model.slots += [Slot(frame, 0, 1) for _ in range(free)]
+
+
+def _count(clauses: Iterable[str]) -> None:
+    """--hypothesis-show-statistics tells in how many examples a clause was used."""
+    for name in clauses:
+        event(name.removeprefix(f"{CALL}:"))
+
+
+def _answer(result: Result) -> int:
+    return result.value if result.ok else -result.errno
+
+
+def _shown(answer: int, clauses: frozenset[str]) -> str:
+    return f"{answer if answer >= 0 else f'-1 {errorcode[-answer]}'} {told(clauses)}"
+
+
+def _chosen(result: Result, predictions: list[Prediction]) -> Prediction | None:
+    answer = _answer(result)
+    return next((p for p in predictions if p.answer == answer), None)
