@@ -11,6 +11,7 @@ from kernel_matrix.cells import Status
 
 COMMANDS = (
     "bench",
+    "bisect",
     "clauses",
     "clean",
     "compare",

@@ -91,7 +91,7 @@ def built_copy(directory: Path, say: Say) -> Path:
         log = place / "build.log"
         log.unlink(missing_ok=True)
         config = copy / ".config"
-        wanted = build_config.merged([REFERENCE / "configs/machine.config"], _series(source))
+        wanted = build_config.merged([REFERENCE / "configs/machine.config"], series_of(source))
         config.write_text((directory / ".config").read_text() + build_config.text_of(wanted))
         title = f"building a copy of {directory.name}"
         try:
@@ -137,7 +137,7 @@ def _moved(place: Path, old: Path, new: Path) -> None:
             saved.write_text(text.replace(str(old), str(new)), errors="surrogateescape")
 
 
-def _series(source: Path) -> str:
+def series_of(source: Path) -> str:
     """The series of a source tree, by its Makefile."""
     head = (source / "Makefile").read_text(errors="replace")[:500]
     found = dict(re.findall(r"^(VERSION|PATCHLEVEL) = (\d+)$", head, re.M))

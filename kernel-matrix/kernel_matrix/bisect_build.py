@@ -1,0 +1,94 @@
+"""Builds the kernel of a commit, in the small configuration of the reference kernels."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers.errors import UserError
+from helpers.kernel import Kernel
+from kernel_matrix import build_config, build_make
+from kernel_matrix.build import REFERENCE
+from kernel_matrix.build_log import Progress, is_step
+from kernel_matrix.providers import Say, path, tree
+
+IMAGE = "arch/x86/boot/bzImage"
+FRAGMENTS = tuple(REFERENCE / "configs" / f"{name}.config" for name in ("machine", "plain"))
+
+_FIRST_STEPS = 1300
+# What has not changed makes the same image: then what it does is known.
+_ENVIRONMENT = {
+    "KBUILD_BUILD_USER": "kernel-matrix",
+    "KBUILD_BUILD_HOST": "bisect",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_VERSION": "1",
+}
+
+
+class Unbuildable(Exception):
+    """The commit cannot be built; the text is the compiler's first error."""
+
+
+def build(
+    source: Path, objects: Path, more: Sequence[Path], name: str, log: Path, say: Say
+) -> Kernel:
+    """The kernel of a source tree; what earlier commits left in objects is used again.
+
+    Args:
+        source: the source tree, with nothing built in it.
+        objects: the output directory.
+        more: fragments of configuration, over the small one.
+        name: of the kernel in reports, and in messages.
+        log: gets make's output.
+        say: gets progress.
+
+    Raises:
+        Unbuildable: it is the commit's fault.
+        UserError: it is not.
+    """
+    objects.mkdir(parents=True, exist_ok=True)
+    wanted = build_config.merged([*FRAGMENTS, *more], tree.series_of(source))
+    asked = objects / "asked.config"
+    asked.write_text(build_config.text_of(wanted))
+    steps = objects / "steps"
+    total = _FIRST_STEPS if not steps.exists() else 40
+    progress = Progress(f"building {name}", total)
+    try:
+        # Each time: a commit may bring new options, and make must not stop to ask for them.
+        build_make.make(
+            source, objects, ["allnoconfig"],
+            log=log, environment={**_ENVIRONMENT, "KCONFIG_ALLCONFIG": str(asked)},
+        )  # fmt: skip
+        build_make.make(
+            source, objects, ["bzImage"],
+            log=log, progress=progress, say=say, environment=_ENVIRONMENT,
+        )  # fmt: skip
+    except UserError as error:
+        if "No space left on device" in str(error):
+            raise
+        raise Unbuildable(str(error)) from error
+    with log.open(errors="replace") as file:
+        steps.write_text(str(sum(map(is_step, file))))
+    return _kernel(objects, name)
+
+
+def unfulfilled(source: Path, objects: Path, more: Sequence[Path]) -> list[str]:
+    """What was asked for and this commit cannot have."""
+    wanted = build_config.merged([*FRAGMENTS, *more], tree.series_of(source))
+    return build_config.unfulfilled(wanted, (objects / ".config").read_text())
+
+
+def _kernel(objects: Path, name: str) -> Kernel:
+    image = objects / IMAGE
+    with image.open("rb") as file:
+        release = path.release_of(file.read(0x10000))
+        file.seek(0)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Kernel(
+        selector=f"path:{image}",
+        id=name,
+        release=release,
+        image=image,
+        config=objects / ".config",
+        sha256=digest,
+        origin=f"{name}, built for a bisection",
+    )
