@@ -1,5 +1,8 @@
 """process_vm_readv: what kinds of memory can be read, and what is seen of them."""
 
+import re
+from errno import EFAULT
+
 from fixtures.cases import clause, needs, table
 from fixtures.files import new_file
 from fixtures.vectors import readv
@@ -11,12 +14,16 @@ from helpers.abi.constants import (
     PROT_READ,
     PROT_WRITE,
 )
-from helpers.memory import Piece, unchanged
-from helpers.outcome import Ok
+from helpers.memory import Piece, Span, unchanged
+from helpers.outcome import Err, Ok
+from suites.shared.files import text_of
+from suites.shared.observing import area
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
 
 FILE_SEED = 5
+#: Where it is on x86_64, if there is one: arch/x86/include/uapi/asm/vsyscall.h.
+VSYSCALL = 0xFFFF_FFFF_FF60_0000
 
 
 @clause("process_vm_readv:memory:never-touched")
@@ -108,3 +115,21 @@ def test_bytes_that_arrived_do_not_follow_later_writes(caller, target, local, re
     assert readv(caller, target.pid, [local], [remote]) == Ok(local.length)
     target.fill(remote.address, remote.length, seed=3)
     local.received([local], [remote.piece(remote)])
+
+
+@clause("process_vm_readv:memory:of-the-kernel")
+def test_the_code_that_the_kernel_maps_is_read(caller, target, local):
+    vdso = area(target, "[vdso]")
+    assert vdso is not None
+    assert readv(caller, target.pid, [local[5:69]], [vdso[:64]]) == Ok(64)
+    assert caller.peek(local.address + 5, 64) == target.peek(vdso.address, 64)
+
+
+@clause("process_vm_readv:memory:of-the-kernel")
+@table("of", ("target", "target"), ("own", "caller"))
+def test_the_vsyscall_page_that_cannot_be_read_is_efault(caller, target, local, of):
+    owner = target if of == "target" else caller
+    # "r-xp" if the kernel was told to let it be read: vsyscall=emulate
+    readable = re.search(r" r-xp .*\[vsyscall\]", text_of(owner, "/proc/self/maps"))
+    answer = readv(caller, owner.pid, [local[:8]], [Span(VSYSCALL, 8)])
+    assert answer == (Ok(8) if readable else Err(EFAULT))

@@ -6,8 +6,9 @@ from fixtures.cases import clause, needs
 from fixtures.memory import UNWRITABLE
 from helpers.abi.constants import PROT_READ
 from helpers.memory import Memory, unchanged
-from helpers.outcome import Err
+from helpers.outcome import Err, Ok
 from suites.shared import holes, mover_holes
+from suites.shared.mappings import secret
 from suites.shared.mover import Mover
 from suites.shared.reach import Body, Scene
 
@@ -58,3 +59,12 @@ def test_holes_on_both_sides_are_efault(mover: Mover, local: Memory, remote: Mem
 @mover_holes.FRESH
 def test_local_memory_never_touched_is_filled(mover: Mover, remote: Memory, at: int) -> None:
     mover_holes.local_never_touched(mover, remote, at)
+
+
+@clause("process_vm_readv:memory:secret-is-filled")
+@needs("memfd_secret")
+def test_secret_memory_of_the_caller_is_filled(mover: Mover, remote: Memory) -> None:
+    hidden = secret(mover.caller)
+    local = Memory(hidden.address, hidden.length, child=mover.caller)
+    assert mover([local[5:69]], [remote[9:73]]) == Ok(64)
+    mover.moved(local, [local[5:69]], remote, [remote[9:73]])
