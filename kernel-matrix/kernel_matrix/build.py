@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any, Protocol
 
 from helpers.cache import cache_dir, publish, scratch
 from helpers.errors import UserError
@@ -17,7 +18,7 @@ REFERENCE = Path(__file__).resolve().parents[1] / "reference"
 NUMBER = 548
 """The call's number unless the user sets another: the one that the patches have."""
 
-_OURS = ("process_vmsplice.c", "process_vmsplice_compat.h")
+OURS = ("process_vmsplice.c", "process_vmsplice_compat.h")
 _STEPS = {False: 1300, True: 1450}  # a guess, for the first build of a series
 _DISK = {False: "1.4 GB", True: "2.5 GB"}
 
@@ -53,6 +54,39 @@ class Recipe:
         return renumbered(text, self.number)
 
 
+class NotBuilt(UserError):
+    """A source that does not compile; reason is the first error of it."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class Plant(Protocol):
+    """What is changed in the source before a kernel is built of it: planted bugs."""
+
+    @property
+    def name(self) -> str:
+        """The kernel's name has it, behind a "+"."""
+
+    @property
+    def digest(self) -> str:
+        """A name for all that is changed."""
+
+    @property
+    def objects(self) -> list[str]:
+        """What is compiled first, so that all mistakes are found at once."""
+
+    def rewrite(self, read: build_source.Read) -> dict[str, str]:
+        """The new texts of files; called again after leave_out()."""
+
+    def leave_out(self, output: str) -> bool:
+        """Do without what failed to build, by what make printed; False if that is not known."""
+
+    def record(self) -> dict[str, Any]:
+        """What is kept beside the kernel, as mutants.json."""
+
+
 def available() -> list[str]:
     """The series that there are patches for, oldest first."""
     return sorted(
@@ -74,8 +108,10 @@ def renumbered(patch: str, number: int) -> str:
     return re.sub(rf"^\+{NUMBER}\t", f"+{number}\t", patch, flags=re.M)
 
 
-def kernel(recipe: Recipe, say: Say) -> Path:
+def kernel(recipe: Recipe, say: Say, plant: Plant | None = None) -> Path:
     """The directory with vmlinuz, config and kernel.json of a recipe; built if need be.
+
+    With something planted there is mutants.json as well.
 
     Raises:
         NotAvailable: there is no such series here or at the mirror.
@@ -93,29 +129,49 @@ def kernel(recipe: Recipe, say: Say) -> Path:
         options = build_config.merged(recipe.fragments, recipe.series)
         inputs = build_source.digest(
             package.version, package.sha256, patch, build_config.text_of(options),
-            build_make.compiler(), *((REFERENCE / name).read_text() for name in _OURS),
+            build_make.compiler(), *((REFERENCE / name).read_text() for name in OURS),
+            *([plant.digest] if plant else []),
         )  # fmt: skip
+        name = f"{recipe.name}+{plant.name}" if plant else recipe.name
         final = (
             cache_dir() / "kernels" / "reference"
-            / f"{recipe.name}_{package.version}_{inputs[:12]}"
+            / f"{name}_{package.version}_{inputs[:12]}"
         )  # fmt: skip
         if (final / "kernel.json").is_file():
             return final
         tree = build_source.source(directory, package, say)
-        build_source.apply(tree, patch, {f"fs/{name}": REFERENCE / name for name in _OURS})
+        ours = {f"fs/{name}": REFERENCE / name for name in OURS}
+        rewrite = plant.rewrite if plant else None
+        build_source.apply(tree, patch, ours, rewrite)
         objects = directory / ("obj-debug" if recipe.debug else "obj-plain")
         log = objects / "build.log"
         if not objects.exists():
-            say(f"reference:{recipe.name}: first build, takes {_DISK[recipe.debug]} of {directory}")
+            say(f"reference:{name}: first build, takes {_DISK[recipe.debug]} of {directory}")
             objects.mkdir()
         log.unlink(missing_ok=True)
         try:
             _configure(tree, objects, options, log)
-            _build(tree, objects, recipe, log, say)
+            while True:
+                start = log.stat().st_size if log.exists() else 0
+                try:
+                    if plant and plant.objects:
+                        _make(tree, objects, ["-k", *plant.objects], log)
+                    _build(tree, objects, recipe, name, log, say)
+                    break
+                except UserError:
+                    if plant is None or not plant.leave_out(_since(log, start)):
+                        raise
+                build_source.apply(tree, patch, ours, rewrite)
         except UserError as error:
-            raise UserError(f"reference:{recipe.name} cannot be built: {error}") from error
-        _publish(objects, final, recipe, package, log)
+            raise NotBuilt(f"reference:{name} cannot be built: {error}", str(error)) from error
+        _publish(objects, final, recipe, package, log, plant)
     return final
+
+
+def _since(log: Path, start: int) -> str:
+    with log.open(errors="replace") as file:
+        file.seek(start)
+        return file.read()
 
 
 def _configure(tree: Path, objects: Path, options: dict[str, str], log: Path) -> None:
@@ -140,30 +196,41 @@ def _configure(tree: Path, objects: Path, options: dict[str, str], log: Path) ->
     done.touch()
 
 
-def _build(tree: Path, objects: Path, recipe: Recipe, log: Path, say: Say) -> None:
+# Nothing of this machine in the image: the same inputs give the same kernel anywhere.
+_ENVIRONMENT = {
+    "KBUILD_BUILD_USER": "kernel-matrix",
+    "KBUILD_BUILD_HOST": "reference",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_VERSION": "1",
+}
+
+
+def _make(tree: Path, objects: Path, targets: list[str], log: Path) -> None:
+    build_make.make(tree, objects, targets, log=log, environment=_ENVIRONMENT)
+
+
+def _build(tree: Path, objects: Path, recipe: Recipe, name: str, log: Path, say: Say) -> None:
     steps = objects / "steps"
     first = not (objects / "vmlinux").exists()
-    name = steps if first else objects / "steps-again"
-    total = int(name.read_text()) if name.exists() else _STEPS[recipe.debug] if first else 40
-    title = f"building reference:{recipe.name}"
+    counted = steps if first else objects / "steps-again"
+    total = int(counted.read_text()) if counted.exists() else _STEPS[recipe.debug] if first else 40
+    title = f"building reference:{name}"
     say(f"{title}{'' if first else ' (what changed)'}")
-    environment = {
-        # Nothing of this machine in the image: the same inputs give the same kernel anywhere.
-        "KBUILD_BUILD_USER": "kernel-matrix",
-        "KBUILD_BUILD_HOST": "reference",
-        "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-        "KBUILD_BUILD_VERSION": "1",
-    }
     build_make.make(
         tree, objects, ["bzImage"],
-        log=log, progress=Progress(title, total), say=say, environment=environment,
+        log=log, progress=Progress(title, total), say=say, environment=_ENVIRONMENT,
     )  # fmt: skip
     with log.open(errors="replace") as file:
-        name.write_text(str(sum(map(is_step, file))))
+        counted.write_text(str(sum(map(is_step, file))))
 
 
 def _publish(
-    objects: Path, final: Path, recipe: Recipe, package: build_source.Package, log: Path
+    objects: Path,
+    final: Path,
+    recipe: Recipe,
+    package: build_source.Package,
+    log: Path,
+    plant: Plant | None,
 ) -> None:
     """Copy what is kept of a build; the directory appears complete or not at all."""
     image = objects / "arch/x86/boot/bzImage"
@@ -185,5 +252,7 @@ def _publish(
         shutil.copyfile(image, tree / "vmlinuz")
         shutil.copyfile(objects / ".config", tree / "config")
         shutil.copyfile(log, tree / "build.log")
+        if plant:
+            (tree / "mutants.json").write_text(json.dumps(plant.record(), indent=1) + "\n")
         (tree / "kernel.json").write_text(json.dumps(data, indent=1) + "\n")
         publish(tree, final)

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -158,7 +158,16 @@ def source(directory: Path, package: Package, say: Say) -> Path:
     return final / "linux"
 
 
-def apply(tree: Path, patch: str, files: dict[str, Path]) -> None:
+Read = Callable[[str], str]
+"""Gives the text of a file of the tree, as the package, the patch and files of ours make it."""
+
+
+def apply(
+    tree: Path,
+    patch: str,
+    files: dict[str, Path],
+    rewrite: Callable[[Read], dict[str, str]] | None = None,
+) -> None:
     """Make a tree be the package's plus a patch plus files of ours, touching only what differs.
 
     What the patch changes is kept as it was beside the tree, so that another patch can be applied
@@ -168,19 +177,15 @@ def apply(tree: Path, patch: str, files: dict[str, Path]) -> None:
         tree: the source tree.
         patch: a unified diff, to be applied with -p1.
         files: path in the tree -> file that is copied there.
+        rewrite: changes files after all this; gives their new texts by path.
 
     Raises:
-        UserError: the patch does not fit.
+        UserError: the patch does not fit, or a file that is to be rewritten is not there.
     """
     pristine = tree.parent / "pristine"
     names = re.findall(r"^--- a/(\S+)", patch, re.M)
     for name in names:
-        kept = pristine / name
-        if not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            partial = kept.with_name(kept.name + ".partial")
-            shutil.copyfile(tree / name, partial)
-            partial.rename(kept)
+        _keep(tree, pristine, name)
     wanted = {name: path.read_bytes() for name, path in files.items()}
     for kept in pristine.rglob("*"):
         if kept.is_file() and not kept.name.endswith(".partial"):
@@ -198,10 +203,31 @@ def apply(tree: Path, patch: str, files: dict[str, Path]) -> None:
             reason = next((s for s in done.stdout.splitlines() if "FAILED" in s), done.stdout)
             raise UserError(f"the patch does not fit this source: {reason.strip()}")
         wanted |= {path: (work / path).read_bytes() for path in names}
+
+    def read(path: str) -> str:
+        if path not in wanted:
+            if not (tree / path).is_file():
+                raise UserError(f"there is no file {path} in this source")
+            _keep(tree, pristine, path)
+            wanted[path] = (pristine / path).read_bytes()
+        return wanted[path].decode()
+
+    if rewrite is not None:
+        wanted |= {path: text.encode() for path, text in rewrite(read).items()}
     for path, data in wanted.items():
         target = tree / path
         if not target.exists() or target.read_bytes() != data:
             target.write_bytes(data)
+
+
+def _keep(tree: Path, pristine: Path, name: str) -> None:
+    """Put a file of the package aside before it is changed for the first time."""
+    kept = pristine / name
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_name(kept.name + ".partial")
+        shutil.copyfile(tree / name, partial)
+        partial.rename(kept)
 
 
 def digest(*parts: str) -> str:

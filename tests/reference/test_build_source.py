@@ -82,6 +82,26 @@ def test_another_patch_takes_the_place_of_the_first(tree):
     assert (tree / "fs/pipe.c").read_text() == "pipe\n548\tthree\n"
 
 
+def test_what_is_rewritten_comes_last_and_goes_with_the_next_build(tree):
+    def rewrite(read):
+        return {name: read(name) + "more\n" for name in ("fs/splice.c", "fs/pipe.c", "fs/ours.c")}
+
+    ours = {"fs/ours.c": tree.parent / "ours.c"}
+    for _ in range(2):
+        build_source.apply(tree, PATCH, ours, rewrite)
+        assert (tree / "fs/splice.c").read_text() == "one\ntwo\n548\tthree\nmore\n"
+        assert (tree / "fs/pipe.c").read_text() == "pipe\nmore\n"
+        assert (tree / "fs/ours.c").read_text() == "ours\nmore\n"
+    build_source.apply(tree, PATCH, ours)
+    assert (tree / "fs/splice.c").read_text() == "one\ntwo\n548\tthree\n"
+    assert (tree / "fs/pipe.c").read_text() == "pipe\n"
+
+
+def test_a_file_to_be_rewritten_that_is_not_there(tree):
+    with pytest.raises(UserError, match=r"there is no file fs/none.c in this source"):
+        build_source.apply(tree, PATCH, {}, lambda read: {"fs/none.c": read("fs/none.c")})
+
+
 def test_a_patch_that_does_not_fit_changes_nothing(tree):
     (tree / "fs/splice.c").write_text("one\nthree\n")
     with pytest.raises(UserError, match=r"does not fit this source: .*FAILED"):

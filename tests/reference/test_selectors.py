@@ -40,6 +40,7 @@ def test_the_command_lines_number_is_the_one_that_is_built(monkeypatch):
     [
         ("reference:", "", "not a series .*5.10, 6.1, 6.12, 7.3"),
         ("reference:6.12+fast", "", "not a series"),
+        ("reference:6.1+mutants", "", "mutants are planted in 6.12 only"),
         ("reference:4.4", "", "no reference kernel of 4.4; there are 5.10"),
         ("reference:6.12", "333", "numbers below 548 are taken"),
         ("reference:6.12", "x", "PROCESS_VMSPLICE_NR=x"),

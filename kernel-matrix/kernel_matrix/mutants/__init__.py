@@ -1,0 +1,1 @@
+"""Planted bugs: whether the suites notice a kernel that has one."""
