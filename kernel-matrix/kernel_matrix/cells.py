@@ -49,6 +49,10 @@ class Options:
         syscall_number: process_vmsplice's, None leaves it to kernel and defaults.
         timeout_scale: factor for deadlines.
         pytest: further arguments for pytest; {cell} in them becomes the cell's directory.
+        flaky: how often what fails unexpectedly is repeated.
+        order: the seed of a random order, "" for the usual order.
+        shard: "I/N": only this part of the cases.
+        durations: a file that makes the parts equally long, None if there is none.
     """
 
     accel: str = "auto"
@@ -56,6 +60,15 @@ class Options:
     syscall_number: int | None = None
     timeout_scale: float = 1.0
     pytest: tuple[str, ...] = ()
+    flaky: int = 0
+    order: str = ""
+    shard: str = ""
+    durations: Path | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """What decides which cases run: with the same words they take about the same time."""
+        return [*self.pytest, *(["--shard", self.shard] if self.shard else [])]
 
     @property
     def interactive(self) -> bool:
@@ -99,6 +112,14 @@ def pytest_argv(directory: Path, options: Options, root: Path) -> list[str]:
         argv += ["--timeout-scale", f"{options.timeout_scale:g}"]
     if options.syscall_number is not None:
         argv += ["--process-vmsplice-nr", str(options.syscall_number)]
+    if options.flaky:
+        argv += ["--flaky", str(options.flaky)]
+    if options.order:
+        argv += ["--random-order-seed", options.order]
+    if options.shard:
+        argv += ["--shard", options.shard]
+    if options.shard and options.durations is not None:
+        argv += ["--shard-durations", str(options.durations)]
     # Each kernel remembers its own failures for --lf.
     argv += ["-o", f"cache_dir={root / '.pytest_cache' / 'kernels' / directory.name}"]
     if not options.interactive:

@@ -163,14 +163,21 @@ def _judge_kernel(
         if tallies is not None:
             getattr(tallies[deviation], kind).append((kernel.id, case.id))
 
-    judged = []
-    for case in kernel.summary.cases:
-        if _only_observed(case):
-            judged.append(replace(case, verdict="pass", was=case.verdict))
-            continue
-        about = [d for d in here if d.about(case)] if case.verdict in _JUDGED else []
-        judged.append(_judge_case(case, about, note) if about else case)
-    return kernel.judged(tuple(judged))
+    return kernel.judged(tuple(judge_case(case, here, note) for case in kernel.summary.cases))
+
+
+Note = Callable[[Deviation, Case, str], None]
+"""Is told what a case says of an entry: that it holds, is stale, or fails otherwise."""
+
+
+def judge_case(
+    case: Case, here: Iterable[Deviation], note: Note = lambda deviation, case, kind: None
+) -> Case:
+    """One case, judged by the entries that are about its kernel."""
+    if _only_observed(case):
+        return replace(case, verdict="pass", was=case.verdict)
+    about = [d for d in here if d.about(case)] if case.verdict in _JUDGED else []
+    return _judge_case(case, about, note) if about else case
 
 
 def _only_observed(case: Case) -> bool:
@@ -181,9 +188,7 @@ def _only_observed(case: Case) -> bool:
 _JUDGED = ("pass", "fail", "crash", "hang")
 
 
-def _judge_case(
-    case: Case, about: list[Deviation], note: Callable[[Deviation, Case, str], None]
-) -> Case:
+def _judge_case(case: Case, about: list[Deviation], note: Note) -> Case:
     explained = next((deviation for deviation in about if deviation.explains(case)), None)
     if explained is not None:
         note(explained, case, "holds")

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from kernel_matrix.journal import Case
-from kernel_matrix.table import BAR, progress_bar
+from kernel_matrix.schedule import duration, left, remaining
+from kernel_matrix.table import BAR, COLOURS, COUNTS, grouped, progress_bar
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -32,8 +33,8 @@ class Display(Protocol):
     ) -> None:
         """Leave the terminal as it was."""
 
-    def show(self, cells: Sequence["Cell"]) -> None:
-        """The cells that there are."""
+    def show(self, cells: Sequence["Cell"], slots: int = 1) -> None:
+        """The cells that there are, and how many run side by side."""
 
     def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
         """See runner.Watch."""
@@ -50,6 +51,8 @@ class Lines:
         self._stream = stream or sys.stdout
         self._lock = threading.Lock()
         self._started = time.monotonic()
+        self._cells: Sequence[Cell] = ()
+        self._slots = 1
 
     def __enter__(self) -> "Lines":
         """Nothing to prepare."""
@@ -58,25 +61,43 @@ class Lines:
     def __exit__(self, *error: object) -> None:
         """Nothing to restore."""
 
-    def show(self, cells: Sequence["Cell"]) -> None:
+    def show(self, cells: Sequence["Cell"], slots: int = 1) -> None:
         """A line is printed when there is something to say."""
+        self._cells, self._slots = cells, slots
 
     def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
         """Print a line if this is worth one."""
         if what == "phase":
             self._print(cell, f"{cell.phase} {cell.note}".rstrip() + self._counts(cell))
+            if cell.summary is not None:
+                self._print_left()
+        elif what == "again" and case is not None:
+            self._print(cell, f"{case.verdict.upper()} {case.id} {case.again}")
         elif what == "note" and cell.phase != "run":
             self._print(cell, cell.note)
         elif case is not None and case.unexpected:
-            self._print(cell, f"{case.verdict.upper()} {case.id} {case.message}".rstrip())
+            self._print(cell, f"{case.verdict.upper()} {case.id} {case.headline}".rstrip())
 
     def refresh(self) -> None:
         """Lines stay as they are."""
 
+    def _print_left(self) -> None:
+        running = [cell for cell in self._cells if cell.summary is None]
+        seconds = remaining([cell.job() for cell in running], self._slots)
+        if running and seconds is not None:
+            total = len(self._cells)
+            with self._lock:
+                print(
+                    f"[{time.monotonic() - self._started:6.1f}] {total - len(running)} of {total} "
+                    f"kernels, about {duration(seconds)} left",
+                    file=self._stream,
+                    flush=True,
+                )
+
     def _counts(self, cell: "Cell") -> str:
-        if cell.summary is None or not cell.summary.total:
+        if cell.summary is None or not cell.counts:
             return ""
-        counts = cell.summary.counts
+        counts = cell.counts
         return ": " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
 
     def _print(self, cell: "Cell", text: str) -> None:
@@ -91,6 +112,7 @@ class Screen:
     def __init__(self) -> None:
         """Nothing is drawn before the block is entered."""
         self._cells: Sequence[Cell] = ()
+        self._slots = 1
         self._live: Live | None = None
 
     def __enter__(self) -> "Screen":
@@ -106,19 +128,17 @@ class Screen:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, cells: Sequence["Cell"]) -> None:
+    def show(self, cells: Sequence["Cell"], slots: int = 1) -> None:
         """Draw these."""
-        self._cells = cells
+        self._cells, self._slots = cells, slots
 
     def watch(self, cell: "Cell", what: str, case: Case | None) -> None:
         """A case that somebody should look at stays above the table."""
         if case is not None and case.unexpected and self._live is not None:
             from rich.text import Text
 
-            verdict = case.verdict.upper()
-            line = Text(
-                f"{verdict} [{cell.entry.id}] {case.id} {case.message}", overflow="ellipsis"
-            )
+            verdict, said = case.verdict.upper(), case.again or case.headline
+            line = Text(f"{verdict} [{cell.entry.id}] {case.id} {said}", overflow="ellipsis")
             line.no_wrap = True
             line.stylize("red", 0, len(verdict))
             self._live.console.print(line)
@@ -126,10 +146,10 @@ class Screen:
     def refresh(self) -> None:
         """Draw."""
         if self._live is not None:
-            self._live.update(draw(self._cells), refresh=True)
+            self._live.update(draw(self._cells, self._slots), refresh=True)
 
 
-def draw(cells: Sequence["Cell"]) -> "Table":
+def draw(cells: Sequence["Cell"], slots: int = 1) -> "Table":
     """The table of a moment."""
     from rich.table import Table
 
@@ -139,29 +159,31 @@ def draw(cells: Sequence["Cell"]) -> "Table":
     table.add_column("kernel", no_wrap=True, min_width=min(longest, 30))
     table.add_column("phase", no_wrap=True, min_width=8)
     table.add_column("", no_wrap=True, min_width=BAR)
-    for name in ("pass", "fail", "skip", "crash", "error"):
+    known = any(cell.counts["deviation"] for cell in cells)
+    columns = [name for name in COUNTS if name != "known" or known]
+    for name in (*columns, "left"):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("", no_wrap=True, overflow="ellipsis", ratio=1)
     for cell in list(cells):
         counts = cell.counts
-        numbers = (
-            counts["pass"],
-            counts["fail"],
-            counts["skip"],
-            counts["crash"] + counts["hang"],
-            counts["error"] + counts["miss"],
-        )
-        styles = ("green", "red", "cyan", "red", "yellow")
-        shown = [
-            f"[{style}]{number}[/]" if number else "·"
-            for number, style in zip(numbers, styles, strict=True)
-        ]
+        shown = []
+        for name in columns:
+            number = grouped(counts, name)
+            style = COLOURS.get(name, "cyan")
+            shown.append(f"[{style}]{number}[/]" if number else "·")
+        seconds = None if cell.summary is not None else left(cell.job())
+        shown.append("" if seconds is None else duration(seconds))
         bar = progress_bar(sum(counts.values()), cell.total) if cell.total else ""
         # Of a case its name is enough, the folders are the same all the time.
         note = (cell.note.rpartition("/")[2] if cell.phase == "run" else cell.note).replace(
             "[", r"\["
         )
         table.add_row(cell.entry.id, cell.phase, bar, *shown, note)
+    running = [cell.job() for cell in cells if cell.summary is None]
+    seconds = remaining(running, slots) if running else None
+    if seconds is not None:
+        table.caption = f"about {duration(seconds)} left"
+        table.caption_justify = "left"
     return table
 
 

@@ -1,10 +1,9 @@
 """What a run came to, read from its directory; also when the runner did not live to tell."""
 
-import json
 from pathlib import Path
 
 from helpers.errors import UserError
-from kernel_matrix import cells, journal
+from kernel_matrix import cells, journal, run_file
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.manifest import ROOT
 
@@ -26,14 +25,9 @@ def load_cells(directory: Path) -> list[tuple[Summary, journal.Journal]]:
     Raises:
         UserError: it is not the directory of a run.
     """
+    data = run_file.read(directory)
     try:
-        data = json.loads((directory / "run.json").read_text())
-        if data["schema"] != 1:
-            raise UserError(f"{directory}: a run of schema {data['schema']}; this program reads 1")
         return [_summary(directory, item) for item in data["cells"]]
-    except FileNotFoundError as error:
-        hint = "runs are in results/" if directory.is_dir() else "no such directory"
-        raise UserError(f"{directory} is not the directory of a run; {hint}") from error
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{directory}/run.json cannot be read: {error}") from error
 

@@ -1,31 +1,42 @@
 """Runs cells: resolves the kernels, starts pytest for each, follows the journals.
 
-One thread resolves, in order, so that the next kernel is downloaded while others run; as many
-threads as there are slots run a cell each. The main thread only shows what they report.
+Two threads resolve, those that take the longest first, so that the next kernel is downloaded while
+others run: one of them the kernels that may have to be built, for which no other has to wait. As
+many threads as there are slots run a cell each. The main thread only shows what they report.
 """
 
 import json
 import os
 import queue
-import shutil
-import signal
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from helpers.cache import cache_dir
 from helpers.errors import UserError
-from helpers.kernel import Kernel
-from kernel_matrix import cells, journal, providers
+from kernel_matrix import (
+    cells,
+    expectations,
+    journal,
+    locked,
+    providers,
+    pytest_process,
+    run_file,
+    schedule,
+)  # fmt: skip
+from kernel_matrix.cell import Cell as Cell
+from kernel_matrix.cell import Watch
 from kernel_matrix.cells import Options, Status, Summary
-from kernel_matrix.journal import Case, Follower
+from kernel_matrix.expectations import Deviation
+from kernel_matrix.journal import Follower
+from kernel_matrix.locked import Locked
 from kernel_matrix.manifest import ROOT, Entry
+from kernel_matrix.reports.results import KernelResults
+from kernel_matrix.schedule import automatic_jobs as automatic_jobs
 
 TICK = 0.1
 """How often a journal is looked at, seconds."""
@@ -36,45 +47,11 @@ IDLE_SECONDS = 300.0
 STOP_SECONDS = 30.0
 """So long after Ctrl-C everything has ended, or is given up."""
 
-_GRACE_SECONDS = 10.0
-_SCHEMA = 1
+_NO_MORE = float("inf")
 
 
 class Interrupted(Exception):
     """Somebody wants the run to end."""
-
-
-@dataclass
-class Cell:
-    """A cell while it runs. Written by one thread, read by the one that shows it.
-
-    Attributes:
-        entry: the kernel that is asked for.
-        directory: where everything about it goes.
-        phase: waiting, resolve, download, boot, run, done or failed.
-        note: one line about the phase.
-        kernel: once it is resolved.
-        summary: once it is over.
-    """
-
-    entry: Entry
-    directory: Path
-    phase: str = "waiting"
-    note: str = ""
-    kernel: Kernel | None = None
-    total: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    started: float = 0.0
-    summary: Summary | None = None
-
-
-Watch = Callable[[Cell, str, Case | None], None]
-"""Called at each change of a cell, from any thread: "phase", "note" or "case" with the case."""
-
-
-def automatic_jobs(cpus: int, free_mb: int, wanted: int) -> int:
-    """How many cells run side by side: at most two, a core and a gigabyte for each."""
-    return max(1, min(2, cpus, free_mb // 1024, wanted))
 
 
 def free_memory_mb() -> int:
@@ -138,6 +115,8 @@ class Run:
         jobs: how many at a time.
         watch: who is told.
         idle_seconds: see IDLE_SECONDS.
+        deviations: the expectations, for what is shown meanwhile.
+        locks: exactly which kernels to take, by id; {} leaves it to the selectors.
         over: set when every cell has its summary.
     """
 
@@ -147,19 +126,31 @@ class Run:
     jobs: int
     watch: Watch
     idle_seconds: float = IDLE_SECONDS
+    deviations: tuple[Deviation, ...] = ()
+    locks: dict[str, Locked] = field(default_factory=dict)
     over: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def planned(
-        cls, directory: Path, entries: Sequence[Entry], options: Options, jobs: int, watch: Watch
+        cls,
+        directory: Path,
+        entries: Sequence[Entry],
+        options: Options,
+        jobs: int,
+        watch: Watch,
+        deviations: tuple[Deviation, ...] = (),
     ) -> "Run":
         """A run over kernels, each with a directory of its own."""
         names = cells.directories([entry.id for entry in entries])
-        planned = [Cell(e, directory / n) for e, n in zip(entries, names, strict=True)]
+        seconds = run_file.last_seconds(ROOT / "results", options.words)
+        planned = [
+            Cell(entry, directory / name, expected=seconds.get(entry.id))
+            for entry, name in zip(entries, names, strict=True)
+        ]
         scale = max(1.0, options.timeout_scale)
-        return cls(directory, planned, options, jobs, watch, IDLE_SECONDS * scale)
+        return cls(directory, planned, options, jobs, watch, IDLE_SECONDS * scale, deviations)
 
     def stop(self) -> None:
         """End it soon; what is running is told to report what it has."""
@@ -168,13 +159,32 @@ class Run:
     def execute(self) -> None:
         """Start it and return; see over."""
         self._write()
-        ready: queue.Queue[Cell | None] = queue.Queue()
-        threading.Thread(target=self._resolve_all, args=(ready,), daemon=True).start()
+        ready: queue.PriorityQueue[_Ready] = queue.PriorityQueue()
+        known = {c.entry.id: c.expected for c in self.cells if c.expected is not None}
+        order = schedule.longest_first([c.entry.id for c in self.cells], known)
+        ordered = sorted(self.cells, key=lambda cell: order.index(cell.entry.id))
+        lanes = [
+            [cell for cell in ordered if cell.may_be_built is built] for built in (False, True)
+        ]
+        resolving = [
+            threading.Thread(target=self._resolve_all, args=(lane, ready), daemon=True)
+            for lane in lanes
+        ]
+        for thread in resolving:
+            thread.start()
+
+        def finish() -> None:
+            for thread in resolving:
+                thread.join()
+            for number in range(self.jobs):
+                ready.put((_NO_MORE, number, None))
+
+        threading.Thread(target=finish, daemon=True).start()
         for _ in range(self.jobs):
             threading.Thread(target=self._work, args=(ready,), daemon=True).start()
 
-    def _resolve_all(self, ready: "queue.Queue[Cell | None]") -> None:
-        for cell in self.cells:
+    def _resolve_all(self, lane: list[Cell], ready: "queue.PriorityQueue[_Ready]") -> None:
+        for place, cell in enumerate(lane):
             if self._stop.is_set():
                 self._end(cell, Summary(cell.entry.id, problem="not started: interrupted"))
                 continue
@@ -194,9 +204,8 @@ class Run:
                 self._end(cell, Summary(cell.entry.id, problem=problem, blame=Status.HARNESS))
             else:
                 self._phase(cell, "ready", cell.kernel.origin if cell.kernel else "")
-                ready.put(cell)
-        for _ in range(self.jobs):
-            ready.put(None)
+                longest = -_NO_MORE if cell.expected is None else -cell.expected
+                ready.put((longest, place + len(self.cells) * cell.may_be_built, cell))
 
     def _resolve(self, cell: Cell) -> None:
         def say(line: str) -> None:
@@ -207,8 +216,14 @@ class Run:
             cell.note = line
             self.watch(cell, "note", None)
 
-        kernel = cell.entry.applied(providers.resolve(cell.entry.selector, say))
+        lock = self.locks.get(cell.entry.id)
+        if lock is not None:
+            kernel = locked.resolve(lock, say)
+        else:
+            kernel = cell.entry.applied(providers.resolve(cell.entry.selector, say))
         cell.kernel = kernel
+        results = KernelResults(Summary(kernel.id), kernel.to_json())
+        cell.deviations = tuple(each for each in self.deviations if each.on(results))
         try:
             cell.directory.mkdir(parents=True)
             description = json.dumps(kernel.to_json(), indent=1) + "\n"
@@ -216,8 +231,8 @@ class Run:
         except OSError as error:
             raise UserError(f"cannot write to {cell.directory}: {error.strerror}") from error
 
-    def _work(self, ready: "queue.Queue[Cell | None]") -> None:
-        while (cell := ready.get()) is not None:
+    def _work(self, ready: "queue.PriorityQueue[_Ready]") -> None:
+        while (cell := ready.get()[2]) is not None:
             cell.started = time.monotonic()
             try:
                 summary = self._run_cell(cell)
@@ -235,7 +250,7 @@ class Run:
         log = cell.directory / "pytest.log"
         argv = cells.pytest_argv(cell.directory, self.options, ROOT)
         with log.open("wb") as output:
-            process = _start(argv, None if self.options.interactive else output)
+            process = pytest_process.start(argv, None if self.options.interactive else output)
             killed = self._follow(cell, follower, process)
         for entry in follower.poll():
             self._take(cell, follower, entry)
@@ -266,11 +281,11 @@ class Run:
                 last = time.monotonic()
                 self._take(cell, follower, entry)
             if self._stop.is_set():
-                _end_process(process)
+                pytest_process.end(process)
                 return "interrupted"
             idle = time.monotonic() - last
             if idle > self.idle_seconds and not self.options.interactive:
-                _end_process(process)
+                pytest_process.end(process)
                 where = ", ".join(follower.journal.running) or "no case"
                 return f"nothing happened for {idle:.0f} s (running: {where}); ended"
 
@@ -284,9 +299,12 @@ class Run:
             if cell.phase == "start":
                 self._phase(cell, "run", entry["id"])
         elif entry["t"] == "end" and entry["id"] in read.cases:
-            case = read.cases[entry["id"]]
-            cell.counts[case.verdict] += 1
-            self.watch(cell, "case", case)
+            case = expectations.judge_case(read.cases[entry["id"]], cell.deviations)
+            if case.attempts:
+                self.watch(cell, "again", case)
+            else:
+                cell.counts[case.verdict] += 1
+                self.watch(cell, "case", case)
 
     def _phase(self, cell: Cell, phase: str, note: str) -> None:
         cell.phase, cell.note = phase, note
@@ -294,7 +312,8 @@ class Run:
 
     def _end(self, cell: Cell, summary: Summary) -> None:
         cell.summary = summary
-        cell.counts = Counter(summary.counts)
+        judged = (expectations.judge_case(case, cell.deviations) for case in summary.cases)
+        cell.counts = Counter(case.verdict for case in judged)
         self._write()
         self._phase(cell, "failed" if summary.problem else "done", summary.problem)
         if all(each.summary is not None for each in self.cells):
@@ -304,23 +323,15 @@ class Run:
         """run.json: what the journals alone do not tell, for reports made later."""
         with self._lock:
             data = {
-                "schema": _SCHEMA,
-                "cells": [
-                    {
-                        "id": cell.entry.id,
-                        "selector": cell.entry.selector,
-                        "directory": cell.directory.name,
-                        "over": cell.summary is not None,
-                        "seconds": cell.summary.seconds if cell.summary else None,
-                        "problem": cell.summary.problem if cell.summary else "",
-                        "blame": int(cell.summary.blame) if cell.summary else 0,
-                    }
-                    for cell in self.cells
-                ],
+                "words": self.options.words,
+                "shard": self.options.shard,
+                "cells": [cell.to_json() for cell in self.cells],
             }
-            partial = self.directory / ".run.json"
-            partial.write_text(json.dumps(data, indent=1) + "\n")
-            partial.rename(self.directory / "run.json")
+            run_file.write(self.directory, data)
+
+
+_Ready = tuple[float, int, Cell | None]
+"""A cell that can be run, those first of which the numbers are smaller; None: there are no more."""
 
 
 def unfinished(cell: Cell) -> Summary:
@@ -336,48 +347,3 @@ def unfinished(cell: Cell) -> Summary:
         tuple(read.results()),
         cell.directory,
     )
-
-
-def _start(argv: list[str], output: Any) -> "subprocess.Popen[bytes]":
-    """pytest, in a session of its own unless it has the terminal; it does not outlive us."""
-    environment = {
-        **os.environ,
-        "PYTHONUNBUFFERED": "1",
-        # pytest rewrites a hundred modules at each start, 0.7 s, unless it may keep them somewhere.
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(cache_dir() / "bytecode"),
-    }
-    if output is None:
-        return subprocess.Popen(argv, cwd=ROOT, env=environment)
-    if shutil.which("setpriv"):
-        argv = ["setpriv", "--pdeathsig", "INT", *argv]
-    return subprocess.Popen(
-        argv,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def _end_process(process: "subprocess.Popen[bytes]") -> None:
-    """As Ctrl-C would, so that it writes what it has; by force when it does not."""
-    group = os.getpgid(process.pid) == process.pid
-    for number, seconds in ((signal.SIGINT, _GRACE_SECONDS), (signal.SIGKILL, _GRACE_SECONDS)):
-        try:
-            if group:
-                os.killpg(process.pid, number)
-            else:
-                process.send_signal(number)
-            process.wait(seconds)
-        except ProcessLookupError:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    if group:
-        # What pytest left behind in its session.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)

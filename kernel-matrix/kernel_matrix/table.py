@@ -1,5 +1,6 @@
 """The table and the list that end a run, as plain text."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from kernel_matrix.cells import Summary
@@ -8,14 +9,14 @@ from kernel_matrix.journal import Case
 Paint = Callable[[str, str], str]
 """Gives a text a colour by name; plain() leaves it as it is."""
 
-_COUNTS = ("pass", "fail", "known", "skip", "crash", "error")
+COUNTS = ("pass", "fail", "known", "skip", "crash", "error")
 _GROUPED = {
     "fail": ("fail", "stale"),
     "known": ("deviation",),
     "crash": ("crash", "hang"),
     "error": ("error", "miss"),
 }
-_COLOURS = {"pass": "green", "fail": "red", "crash": "red", "error": "yellow", "skip": "cyan"}
+COLOURS = {"pass": "green", "fail": "red", "crash": "red", "error": "yellow", "skip": "cyan"}
 
 # As many unexpected cases are printed; a broken kernel fails hundreds, and the rest is in the run.
 MOST = 40
@@ -31,12 +32,17 @@ def count(summary: Summary, column: str) -> int:
 
     A failure that was expected is known, and a case that should have failed and passes is a fail.
     """
-    return sum(summary.counts[verdict] for verdict in _GROUPED.get(column, (column,)))
+    return grouped(summary.counts, column)
+
+
+def grouped(counts: Counter[str], column: str) -> int:
+    """See count()."""
+    return sum(counts[verdict] for verdict in _GROUPED.get(column, (column,)))
 
 
 def columns(summaries: Sequence[Summary]) -> tuple[str, ...]:
     """The heads of the table; known failures have a column only where there are some."""
-    counts = (c for c in _COUNTS if c != "known" or any(count(each, c) for each in summaries))
+    counts = (c for c in COUNTS if c != "known" or any(count(each, c) for each in summaries))
     return ("kernel", "boot s", "cases", *counts, "seconds")
 
 
@@ -57,7 +63,7 @@ def render(summaries: Sequence[Summary], paint: Paint = plain) -> str:
         texts = []
         for index, (text, width) in enumerate(zip(row, widths, strict=True)):
             padded = text.ljust(width) if index == 0 else text.rjust(width)
-            colour = _COLOURS.get(heads[index])
+            colour = COLOURS.get(heads[index])
             texts.append(paint(padded, colour) if colour and text.strip("0").isdigit() else padded)
         lines.append("  ".join(texts).rstrip())
     lines += [
@@ -83,13 +89,13 @@ def unexpected(summaries: Sequence[Summary], paint: Paint = plain, most: int = M
                 found.setdefault(key, (case, []))[1].append(summary.id)
         missed = [case.id for case in summary.cases if case.verdict == "miss"]
         if missed:
-            verdict = paint("MISS", _COLOURS["error"])
+            verdict = paint("MISS", COLOURS["error"])
             lines.append(
                 f"{verdict} {len(missed)} cases were never started, {missed[0]} the first of them"
                 f"  [{summary.id}]"
             )
     for case, kernels in list(found.values())[:most]:
-        colour = _COLOURS["error" if case.verdict == "error" else "fail"]
+        colour = COLOURS["error" if case.verdict == "error" else "fail"]
         lines.append(f"{paint(case.verdict.upper(), colour)} {case.id}  [{', '.join(kernels)}]")
         if case.clauses:
             strength = f", {case.strength}" if case.strength else ""

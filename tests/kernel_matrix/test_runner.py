@@ -4,13 +4,15 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
 
 from helpers.errors import UserError
-from kernel_matrix import cells, report, runner
+from kernel_matrix import cells, pytest_process, report, runner, schedule
 from kernel_matrix.cells import Options, Status
+from kernel_matrix.expectations import Deviation
 from kernel_matrix.manifest import Entry
 
 WRITER = """
@@ -46,7 +48,7 @@ sys.exit(1)
 @pytest.fixture
 def start(tmp_path, monkeypatch):
     """Starts a run of the running kernel whose cells do as they are told."""
-    monkeypatch.setattr(runner, "_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(pytest_process, "GRACE_SECONDS", 0.5)
 
     def make(*deeds, idle=60.0, selectors=None):
         queue = list(deeds)
@@ -80,6 +82,54 @@ def test_cells_end_with_a_summary(start, tmp_path):
     # A report that is made later says the same.
     assert [s.problem for s in report.load(tmp_path)] == [good.problem, dead.problem]
     assert [s.counts for s in report.load(tmp_path)] == [good.counts, dead.counts]
+
+
+def test_what_is_shown_meanwhile_is_judged(start):
+    run = start("work")
+    run.deviations = (Deviation("x.toml:1", "why", "where", cases=("b",), message="no"),)
+    seen = []
+
+    def watch(cell, what, case):
+        if case is not None:
+            seen.append((case.verdict, dict(cell.counts)))
+
+    run.watch = watch
+    run.execute()
+    finish(run)
+    assert seen == [("pass", {"pass": 1}), ("deviation", {"pass": 1, "deviation": 1})]
+    # the summary is as the journal has it: whoever reports judges
+    assert run.cells[0].summary.counts == {"pass": 1, "fail": 1}
+    assert run.cells[0].counts == {"pass": 1, "deviation": 1}
+
+
+def test_the_longest_comes_first(start, monkeypatch):
+    run = start("work", "work", "work")
+    for cell, seconds in zip(run.cells, (5.0, 30.0, 20.0), strict=True):
+        cell.expected = seconds
+    begun = []
+    run.watch = lambda cell, what, case: cell.phase == "start" and begun.append(cell.entry.id)
+    resolved = threading.Event()
+    original = run._resolve_all
+
+    def resolve_all(*lane):
+        original(*lane)
+        resolved.set()
+
+    worked = run._work
+    monkeypatch.setattr(run, "_resolve_all", resolve_all)
+    monkeypatch.setattr(run, "_work", lambda ready: (resolved.wait(20), worked(ready)))
+    run.execute()
+    finish(run)
+    assert begun == ["k1", "k2", "k0"]
+
+
+def test_what_was_resolved_is_written_into_the_run(start, tmp_path):
+    run = start("work", selectors=["local"])
+    run.execute()
+    finish(run)
+    data = json.loads((tmp_path / "run.json").read_text())
+    assert data["cells"][0]["kernel"]["release"] == os.uname().release
+    assert data["words"] == []
 
 
 def test_a_kernel_that_is_not_there_does_not_stop_the_others(start):
@@ -165,7 +215,7 @@ def test_directories_in_results_are_numbered(tmp_path, monkeypatch):
     [(1, 8000, 5, 1), (2, 8000, 5, 2), (64, 900000, 5, 2), (8, 900, 5, 1), (8, 8000, 1, 1)],
 )
 def test_automatic_jobs(cpus, free, wanted, jobs):
-    assert runner.automatic_jobs(cpus, free, wanted) == jobs
+    assert schedule.automatic_jobs(cpus, free, wanted) == jobs
 
 
 def test_signals_are_as_they_were():

@@ -90,7 +90,7 @@ def test_lines_for_logs():
     lines.watch(cell, "phase", None)
     lines.watch(cell, "case", FAIL)
     lines.watch(cell, "case", Case("t", "pass"))
-    cell.summary, cell.phase = SUMMARIES[0], "done"
+    cell.summary, cell.counts, cell.phase = SUMMARIES[0], SUMMARIES[0].counts, "done"
     lines.watch(cell, "phase", None)
     assert [text[9:] for text in stream.getvalue().splitlines()] == [
         "debian:6.12: boot",

@@ -1,21 +1,27 @@
 """Run the suites on kernels."""
 
 import os
+import secrets
 import signal
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from helpers import shards
 from helpers.cache import cache_dir
+from helpers.errors import UserError
 from kernel_matrix import manifest
 from kernel_matrix.cells import Options, Status
 from kernel_matrix.commands.options import accel_option, built, channel_option, example
 
 if TYPE_CHECKING:
     from kernel_matrix.cells import Summary
+    from kernel_matrix.expectations import Deviation
+    from kernel_matrix.locked import Locked
 
 
 @click.command(
@@ -23,7 +29,9 @@ if TYPE_CHECKING:
         "  kernel-matrix run\n"
         "  kernel-matrix run --group stock --jobs 2\n"
         "  kernel-matrix run --kernel path:bzImage --syscall-number 548 -- -k hole -x\n"
-        "  kernel-matrix run --kernel path:bzImage --baseline baseline.json --report junit,markdown"
+        "  kernel-matrix run --kernel path:bzImage --baseline baseline.json --report junit,html\n"
+        "  kernel-matrix run --locked results/latest --flaky 3 --random-order\n"
+        "  kernel-matrix run --group stock --shard 1/4 --durations baseline.json --out part1"
     ),
 )
 @click.option(
@@ -85,8 +93,39 @@ if TYPE_CHECKING:
     metavar="FORMAT,...",
     help="Also write junit, ktap, kcidb, allure, markdown, html or json into the run's directory.",
 )
+@click.option(
+    "--flaky",
+    type=click.IntRange(0, 100),
+    default=0,
+    metavar="N",
+    help="Repeat what fails unexpectedly N times, each time in a fresh machine.",
+)
+@click.option("--random-order", is_flag=True, help="Shuffle the cases; the seed is printed.")
+@click.option(
+    "--random-order-seed", metavar="S", help="Shuffle them as a seed printed before says."
+)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Run part I of N of the cases; see plan, and merge, which joins the parts.",
+)
+@click.option(
+    "--durations",
+    metavar="SIDE",
+    help="Make the parts equally long by a run or file of results, the same for all parts.",
+)
+@click.option(
+    "--locked",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Exactly the kernels of a run, or of a copy of its run.json.",
+)
 @click.option("--no-history", is_flag=True, help="Do not enter this run into the history.")
-@click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
+@click.argument(
+    "pytest_args",
+    nargs=-1,
+    type=click.UNPROCESSED,
+)
 def run(
     selectors: tuple[str, ...],
     groups: tuple[str, ...],
@@ -100,6 +139,12 @@ def run(
     timeout_scale: float,
     baseline: str | None,
     reports: str,
+    flaky: int,
+    random_order: bool,
+    random_order_seed: str | None,
+    shard: str | None,
+    durations: str | None,
+    locked: Path | None,
     no_history: bool,
     pytest_args: tuple[str, ...],
 ) -> None:
@@ -113,33 +158,78 @@ def run(
     if syscall_number is not None:
         # Reference kernels are built with the number that the suites are told.
         os.environ["PROCESS_VMSPLICE_NR"] = str(syscall_number)
-    entries = manifest.load(matrix).select(selectors, groups)
+    known = manifest.load(matrix)
+    locks: dict[str, Locked] = {}
+    if locked is None:
+        entries = known.select(selectors, groups)
+    else:
+        locks, entries = _locked(known, locked, selectors, groups)
     cache_dir()  # one that cannot be written is one line, not one for each kernel
-    options = Options(accel, channel, syscall_number, timeout_scale, pytest_args)
+    if random_order and random_order_seed is None:
+        random_order_seed = str(secrets.randbelow(10**8))
+    if random_order_seed:
+        click.echo(f"random order: --random-order-seed {random_order_seed}")
+    options = Options(
+        accel, channel, syscall_number, timeout_scale, pytest_args,
+        flaky=flaky, order=random_order_seed or "", shard=str(shards.parse(shard)) if shard else "",
+    )  # fmt: skip
+    from kernel_matrix import durations as durations_file
+
+    if durations is not None and not shard:
+        raise UserError(
+            "--durations makes the parts of --shard I/N equally long; without it, no use"
+        )
+    seconds = durations_file.load(durations) if durations is not None else {}
     from kernel_matrix.reports import after_run
+    from kernel_matrix.runner import new_directory
 
     # What is wrong with these is said before an hour of work, not after it.
     after = after_run.plan(reports, baseline, [entry.id for entry in entries], not no_history)
-    directory, summaries, interrupted = _run(entries, options, jobs, out)
+    directory = new_directory(out)
+    if seconds:
+        options = replace(options, durations=durations_file.write(directory, seconds))
+    planned = Plan(entries, options, after.deviations, locks)
+    summaries, interrupted = _run(planned, directory, jobs)
     status = after.conclude(directory, summaries)
     raise SystemExit(Status.INTERRUPTED if interrupted else status)
 
 
-def _run(
-    entries: list[manifest.Entry], options: Options, jobs: int | None, out: Path | None
-) -> "tuple[Path, list[Summary], bool]":
-    """The directory of the run, what its cells came to, and whether it was interrupted."""
-    from kernel_matrix import live, runner
+def _locked(
+    known: manifest.Manifest, source: Path, selectors: tuple[str, ...], groups: tuple[str, ...]
+) -> "tuple[dict[str, Locked], list[manifest.Entry]]":
+    """The kernels of a run, and which of them to test: all of them if none are selected."""
+    from kernel_matrix import locked
+
+    locks = locked.load(source)
+    chosen = known.select(selectors, groups) if selectors or groups else None
+    return locks, locked.entries(locks, chosen, source)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run and how."""
+
+    entries: list[manifest.Entry]
+    options: Options
+    deviations: "tuple[Deviation, ...]"
+    locks: "dict[str, Locked]"
+
+
+def _run(plan: Plan, directory: Path, jobs: int | None) -> "tuple[list[Summary], bool]":
+    """What the cells came to, and whether the run was interrupted."""
+    from kernel_matrix import live, runner, schedule
+
+    entries, options = plan.entries, plan.options
 
     display = live.pick(sys.stdout.isatty(), options.interactive)
     if jobs is None:
         cpus = len(os.sched_getaffinity(0))
-        jobs = runner.automatic_jobs(cpus, runner.free_memory_mb(), len(entries))
+        jobs = schedule.automatic_jobs(cpus, runner.free_memory_mb(), len(entries))
     if options.interactive:
         jobs = 1
-    directory = runner.new_directory(out)
-    planned = runner.Run.planned(directory, entries, options, jobs, display.watch)
-    display.show(planned.cells)
+    planned = runner.Run.planned(directory, entries, options, jobs, display.watch, plan.deviations)
+    planned.locks = plan.locks
+    display.show(planned.cells, jobs)
 
     def terminate(number: int, frame: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -164,4 +254,4 @@ def _run(
                 # With a debugger pytest got it as well, and ends in its own way.
                 give_up = time.monotonic() + runner.STOP_SECONDS
     summaries = [cell.summary or runner.unfinished(cell) for cell in planned.cells]
-    return directory, summaries, interrupted
+    return summaries, interrupted
