@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from helpers.errors import UserError
+from kernel_matrix import completion
 from kernel_matrix.cells import Status
 
 COMMANDS = (
@@ -15,9 +16,11 @@ COMMANDS = (
     "clauses",
     "clean",
     "compare",
+    "completion",
     "expectations",
     "history",
     "kernels",
+    "mutants",
     "report",
     "resolve",
     "run",
@@ -62,8 +65,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    if completion.VARIABLE in os.environ:
+        completion.register()
     try:
-        cli(prog_name="kernel-matrix")
+        cli(prog_name=completion.PROGRAM)
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         raise SystemExit(Status.INTERRUPTED) from None

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from kernel_matrix import manifest, providers
+from kernel_matrix import completion_words, manifest, providers
 from kernel_matrix.commands.options import accel_option, channel_option, example
 
 
@@ -17,6 +17,7 @@ from kernel_matrix.commands.options import accel_option, channel_option, example
     default="debian:6.12",
     show_default=True,
     metavar="SELECTOR",
+    shell_complete=completion_words.kernels,
     help="The kernel to measure with.",
 )
 @accel_option

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import click
 
+from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import accel_option, channel_option, example
 from kernel_matrix.manifest import ROOT
@@ -20,7 +21,12 @@ from kernel_matrix.manifest import ROOT
     )
 )
 @click.option("--tree", type=click.Path(path_type=Path), required=True, help="A git tree.")
-@click.option("--case", required=True, help="A case's id, or a part of it that no other has.")
+@click.option(
+    "--case",
+    required=True,
+    shell_complete=completion_words.cases,
+    help="A case's id, or a part of it that no other has.",
+)
 @click.option("--good", required=True, metavar="REV", help="A commit from before the change.")
 @click.option("--bad", required=True, metavar="REV", help="A commit that has it.")
 @click.option(

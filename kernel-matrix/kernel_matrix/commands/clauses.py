@@ -4,14 +4,20 @@ import json
 
 import click
 
+from kernel_matrix import completion_words
 from kernel_matrix.commands.options import example, give, paint
 
 
 @click.command(
     epilog=example("  kernel-matrix clauses vmsplice\n  kernel-matrix clauses --json | jq .")
 )
-@click.argument("call", required=False)
-@click.option("--run", "where", help="A run, or one side as for compare.  [default: the last run]")
+@click.argument("call", required=False, shell_complete=completion_words.calls)
+@click.option(
+    "--run",
+    "where",
+    shell_complete=completion_words.sides,
+    help="A run, or one side as for compare.  [default: the last run]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def clauses(call: str | None, where: str | None, as_json: bool) -> None:
     """List the promises, of one CALL or all: how much each binds, its cases, its last verdicts.

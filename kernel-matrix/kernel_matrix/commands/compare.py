@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from helpers.errors import UserError
+from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import LATEST, example, give, paint
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
         "  kernel-matrix compare results/latest"
     )
 )
-@click.argument("sides", nargs=-1, metavar="[BEFORE [AFTER]]")
+@click.argument(
+    "sides", nargs=-1, metavar="[BEFORE [AFTER]]", shell_complete=completion_words.sides
+)
 @click.option(
     "--format",
     "name",

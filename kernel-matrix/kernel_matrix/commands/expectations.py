@@ -2,6 +2,7 @@
 
 import click
 
+from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import LATEST, example
 from kernel_matrix.manifest import ROOT
@@ -12,7 +13,7 @@ from kernel_matrix.manifest import ROOT
         "  kernel-matrix expectations\n  kernel-matrix expectations --update | git apply"
     )
 )
-@click.argument("side", required=False, metavar="[RUN]")
+@click.argument("side", required=False, metavar="[RUN]", shell_complete=completion_words.sides)
 @click.option("--update", is_flag=True, help="Print a diff that makes the entries fit the run.")
 def expectations(side: str | None, update: bool) -> None:
     """Say of each known deviation whether it still holds, in a RUN or the last one.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from helpers.errors import UserError
+from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import example, give, paint
 
@@ -23,7 +24,7 @@ _MOST_CASES = 10
         "  kernel-matrix compare last-good results/latest"
     )
 )
-@click.argument("case", required=False)
+@click.argument("case", required=False, shell_complete=completion_words.cases_and_clauses)
 @click.option("--flaky", "what", flag_value="flaky", help="The cases that came to other things.")
 @click.option("--slowest", "what", flag_value="slowest", help="The cases that take longest.")
 @click.option("--all", "everything", is_flag=True, help="Do not cut long lists.")
@@ -34,6 +35,7 @@ _MOST_CASES = 10
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="RUN",
+    shell_complete=completion_words.runs,
     help="Enter the run in this directory first, as from another machine.",
 )
 def history(

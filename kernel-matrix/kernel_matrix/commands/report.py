@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from helpers.errors import UserError
+from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import LATEST, example, give, paint
 
@@ -48,7 +49,13 @@ def print_results(
         "  kernel-matrix report --format html --out report.html"
     )
 )
-@click.argument("directory", type=click.Path(path_type=Path), required=False, metavar="[RUN]")
+@click.argument(
+    "directory",
+    type=click.Path(path_type=Path),
+    required=False,
+    metavar="[RUN]",
+    shell_complete=completion_words.runs,
+)
 @click.option(
     "--format",
     "name",

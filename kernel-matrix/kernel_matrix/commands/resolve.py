@@ -4,12 +4,12 @@ import json
 
 import click
 
-from kernel_matrix import manifest, providers
+from kernel_matrix import completion_words, manifest, providers
 from kernel_matrix.commands.options import built, example
 
 
 @click.command(epilog=example("  kernel-matrix resolve debian:6.12 --json"))
-@click.argument("selector")
+@click.argument("selector", shell_complete=completion_words.kernels)
 @click.option("--json", "as_json", is_flag=True, help="Print the kernel as a JSON object.")
 @click.option("--build", is_flag=True, help="Build a copy of tree:<directory>, and use that.")
 def resolve(selector: str, as_json: bool, build: bool) -> None:

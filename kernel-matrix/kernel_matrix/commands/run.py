@@ -14,7 +14,7 @@ import click
 from helpers import shards
 from helpers.cache import cache_dir
 from helpers.errors import UserError
-from kernel_matrix import manifest
+from kernel_matrix import completion_words, manifest
 from kernel_matrix.cells import Options, Status
 from kernel_matrix.commands.options import accel_option, built, channel_option, example
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     "selectors",
     multiple=True,
     metavar="SELECTOR",
+    shell_complete=completion_words.kernels,
     help="A kernel: debian:6.12, path:<bzImage>, local, or an id of matrix.toml.",
 )
 @click.option("--build", is_flag=True, help="Build a copy of each tree:<directory>, and use that.")
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     "groups",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion_words.groups,
     help="A group of matrix.toml, or all.  [default: default]",
 )
 @click.option(
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     metavar="SIDE",
+    shell_complete=completion_words.sides,
     help="Compare with a file of results, a run, or last-good in the history; then only what got "
     "worse is status 1.",
 )
@@ -91,6 +94,7 @@ if TYPE_CHECKING:
     "reports",
     default="",
     metavar="FORMAT,...",
+    shell_complete=completion_words.reports,
     help="Also write junit, ktap, kcidb, allure, markdown, html or json into the run's directory.",
 )
 @click.option(
@@ -125,6 +129,7 @@ if TYPE_CHECKING:
     "pytest_args",
     nargs=-1,
     type=click.UNPROCESSED,
+    shell_complete=completion_words.cases,
 )
 def run(
     selectors: tuple[str, ...],
