@@ -20,7 +20,6 @@ COMMANDS = (
     "expectations",
     "history",
     "kernels",
-    "mutants",
     "report",
     "resolve",
     "run",
