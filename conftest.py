@@ -12,6 +12,7 @@ pytest_plugins = (
     "fixtures.observation",
     "fixtures.deviations",
     "fixtures.journal",
+    "fixtures.steered",
     "fixtures.selection",
     "fixtures.summary",
     "fixtures.cases",

@@ -1,0 +1,119 @@
+"""A pytest that is steered, on the running kernel: a file stands for the active mutant."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from helpers.kernel import running_kernel
+from kernel_matrix.mutants.manifest import Mutant
+from kernel_matrix.mutants.run import Run, Target
+from kernel_matrix.mutants.slots import Lost, Slot
+
+CASES = "tests/mutants/steered_cases.py"
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("setting") / "setting"
+    path.write_text("0")
+    return path
+
+
+@pytest.fixture(scope="module")
+def slot(tmp_path_factory, file):
+    slot = make(tmp_path_factory.mktemp("slot"), file)
+    slot.start()
+    yield slot
+    slot.close()
+
+
+def make(directory, file):
+    return Slot(
+        running_kernel(), directory, "auto", suites=CASES, parameter=str(file),
+        environment={"STEERED_FILE": str(file)},
+    )  # fmt: skip
+
+
+def case(name):
+    return f"{CASES}::{name}"
+
+
+def soon():
+    return time.monotonic() + 60
+
+
+def test_what_can_be_asked_for(slot):
+    assert [known.id for known in slot.cases][:3] == [
+        case("test_always_passes"), case("test_fails_with[one]"), case("test_fails_with[two]"),
+    ]  # fmt: skip
+    assert slot.cases[0].clauses == ("process_vm_readv:transfer:nothing",)
+    assert {known.id: known.needs for known in slot.cases}[case("test_is_skipped")] == (
+        "disposable",
+    )
+
+
+def test_it_ends_with_the_first_finding(slot, file):
+    order = [case("test_always_passes"), case("test_fails_with[one]"), case("test_always_fails")]
+    answer = slot.ask(order, 1, soon())
+    assert file.read_text() == "1"
+    assert (answer["ran"], answer["found"]["id"]) == (2, order[1])
+    assert answer["found"]["verdict"] == "fail"
+    assert "openat" in answer["found"]["transcript"]
+
+
+def test_the_same_case_again_and_again(slot):
+    ident = case("test_fails_with[two]")
+    found = [slot.ask([ident], number, soon())["found"] is not None for number in (2, 0, 2, 1)]
+    assert found == [True, False, True, False]
+
+
+def test_skipped_and_unheard_of(slot):
+    answer = slot.ask([case("test_is_skipped"), case("test_always_passes")], 0, soon())
+    assert (answer["ran"], answer["found"]) == (2, None)
+    assert answer["skipped"] == [case("test_is_skipped")]
+
+
+def test_what_does_not_answer_in_time_is_a_hang(slot):
+    started = time.monotonic()
+    answer = slot.ask([case("test_waits")], 4, soon())
+    assert answer["found"]["verdict"] == "hang"
+    assert time.monotonic() - started < 15
+    assert slot.ask([case("test_waits")], 0, soon())["found"] is None
+
+
+def test_a_machine_of_its_own(slot):
+    assert slot.ask([case("test_always_passes")], 0, soon(), fresh=True)["found"] is None
+
+
+def test_a_deadline_ends_the_process(tmp_path, file):
+    slot = make(tmp_path, file)
+    slot.start()
+    with pytest.raises(Lost):
+        slot.ask([case("test_waits")], 4, time.monotonic() + 0.5)
+    assert not slot.running
+
+
+def test_a_whole_run(tmp_path, file, monkeypatch):
+    seen = []
+    run = Run(running_kernel(), tmp_path, "auto", 2, seen.append, slot=lambda t, d: make(d, file))
+    mutants = {
+        number: Mutant(
+            f"m{number}", "fs/splice.c", "a", "b", "x", "process_vm_readv:transfer:nothing"
+        )
+        for number in (1, 2, 3, 5)
+    }
+    file.write_text("0")
+    # One file for two machines: one after the other.
+    run.jobs = 1
+    run.execute([Target(mutant, running_kernel(), n) for n, mutant in mutants.items()])
+    outcomes = {outcome.mutant.id: outcome for outcome in seen}
+    assert {name: (o.status, o.case) for name, o in outcomes.items()} == {
+        "m1": ("caught", case("test_fails_with[one]")),
+        "m2": ("caught", case("test_fails_with[two]")),
+        "m3": ("survived", ""),
+        "m5": ("survived", ""),
+    }
+    assert outcomes["m3"].flakes == (case("test_fails_once"),)
+    assert run.unusable == {case("test_always_fails")}
+    assert Path(tmp_path / "slot-1" / "pytest.log").exists()
