@@ -20,6 +20,7 @@ pytest_plugins = (
     "fixtures.properties",
     "fixtures.pipes",
     "fixtures.memory",
+    "fixtures.hugepages",
     "fixtures.files",
     "fixtures.identity",
 )

@@ -10,6 +10,8 @@ from helpers.outcome import Ok
 from suites.shared import hugepages
 from suites.shared.mover import Mover
 
+HUGE = needs("transparent-huge-pages")
+
 pytestmark = needs("process_vm_writev", "foreign-memory")
 
 POOL = needs("root", "disposable", "config:CONFIG_HUGETLBFS")
@@ -33,7 +35,8 @@ def middle(memory: Memory) -> Span:
 
 
 @clause("process_vm_writev:memory:huge")
-@needs("transparent-huge-pages")
+@HUGE
+@pytest.mark.usefixtures("huge_pages")
 def test_parts_of_a_transparent_huge_page_are_written(mover: Mover, local: Memory) -> None:
     remote = hugepages.transparent(mover.target, 8, seed=2)
     part = middle(remote)
@@ -43,7 +46,8 @@ def test_parts_of_a_transparent_huge_page_are_written(mover: Mover, local: Memor
 
 @clause("process_vm_writev:memory:huge")
 @clause("process_vm_writev:copies:cve-2020-29374")
-@needs("transparent-huge-pages")
+@HUGE
+@pytest.mark.usefixtures("huge_pages")
 @table("into", ("parent", "parent"), ("child", "child"))
 def test_a_relative_does_not_see_what_is_written_to_a_transparent_huge_page(
     mover: Mover, local: Memory, into: str
@@ -59,7 +63,8 @@ def test_a_relative_does_not_see_what_is_written_to_a_transparent_huge_page(
 
 
 @clause("process_vm_writev:memory:huge")
-@needs("transparent-huge-pages")
+@HUGE
+@pytest.mark.usefixtures("huge_pages")
 def test_huge_memory_never_touched_is_written(mover: Mover, local: Memory) -> None:
     """A page of zeros comes first, huge or not."""
     size = hugepages.TRANSPARENT

@@ -1,6 +1,5 @@
 """process_vm_writev: what kinds of memory can be written, and who sees it."""
 
-import re
 from collections.abc import Callable
 from errno import EFAULT
 
@@ -9,9 +8,10 @@ from helpers.abi import constants as c
 from helpers.child import NO_FILE, Child
 from helpers.memory import Memory, Piece
 from helpers.outcome import Err, Ok
-from suites.shared.files import disk_file, memfd, text_of
+from suites.shared.files import disk_file, memfd
 from suites.shared.mappings import READ_WRITE, given_back, never_touched, of_memfd, private, shared
 from suites.shared.mover import Mover
+from suites.shared.smaps import of_mapping
 
 pytestmark = needs("process_vm_writev", "foreign-memory")
 
@@ -140,14 +140,6 @@ def test_a_mapping_older_than_a_seal_for_later_ones_is_written_through(
     file.holds(local.piece(local[:8]), file.part(8, page))
 
 
-def dirty_kilobytes(child: Child, memory: Memory) -> int:
-    """What /proc/self/smaps has for the mapping that begins with that memory: proc(5)."""
-    text = text_of(child, "/proc/self/smaps")
-    found = re.search(rf"^0*{memory.address:x}-.*?^Private_Dirty:\s+(\d+) kB", text, re.M | re.S)
-    assert found, f"/proc/self/smaps has nothing at {memory.address:#x}"
-    return int(found[1])
-
-
 @clause("process_vm_writev:memory:made-dirty")
 @table("flags", ("shared", c.MAP_SHARED), ("private", c.MAP_PRIVATE))
 def test_a_clean_page_becomes_dirty(mover: Mover, local: Memory, flags: int) -> None:
@@ -158,9 +150,9 @@ def test_a_clean_page_becomes_dirty(mover: Mover, local: Memory, flags: int) -> 
     remote = target.pages(1, flags=flags, fd=fd)
     # a page that was never written is mapped clean
     target.peek(remote.address, 1)
-    assert dirty_kilobytes(target, remote) == 0
+    assert of_mapping(target, remote, "Private_Dirty") == 0
     assert mover([local[:8]], [remote[:8]]) == Ok(8)
-    assert dirty_kilobytes(target, remote) == page // 1024
+    assert of_mapping(target, remote, "Private_Dirty") == page // 1024
     mover.moved(local, [local[:8]], remote, [remote[:8]])
 
 

@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 from helpers.abi import constants as c
 from helpers.child import Child
+from helpers.errors import SetupError
 from helpers.memory import Memory
 from suites.shared.files import text_of
+from suites.shared.smaps import of_mapping
 
 #: Of a transparent huge page, on the architectures that have them by default.
 TRANSPARENT = 1 << 21
@@ -33,9 +35,15 @@ def pool(child: Child, pages: int) -> Iterator[int]:
 
 
 def transparent(child: Child, pages: int, seed: int) -> Memory:
-    """The first pages of memory that is to be a transparent huge page, touched."""
+    """The first pages of a transparent huge page; the case asks for the fixture huge_pages.
+
+    Raises:
+        SetupError: the kernel gave small pages.
+    """
     whole = child.memory(TRANSPARENT, align=TRANSPARENT)
     child.must.madvise(whole, TRANSPARENT, c.MADV_HUGEPAGE)
     part = Memory(whole.address, pages * child.page_size, child=child, seed=seed)
     part.fill(seed)
+    if of_mapping(child, whole, "AnonHugePages") != TRANSPARENT // 1024:
+        raise SetupError("memory that asked for a huge page got small ones")
     return part

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from fixtures.cases import clause, needs, table
 from fixtures.pipes import Pipe
 from helpers.abi import constants as c
@@ -9,7 +11,10 @@ from helpers.child import Child
 from helpers.memory import Memory
 from helpers.outcome import Ok
 from suites.shared.files import text_of
-from suites.shared.hugepages import TRANSPARENT, meminfo, pool
+from suites.shared.hugepages import TRANSPARENT, meminfo, pool, transparent
+from suites.shared.smaps import of_mapping
+
+HUGE = needs("transparent-huge-pages")
 
 pytestmark = needs("vmsplice")
 
@@ -20,22 +25,34 @@ def unaligned(memory: Memory, page: int) -> tuple[int, int]:
 
 
 @clause("vmsplice:memory:huge")
-@needs("transparent-huge-pages")
+@HUGE
+@pytest.mark.usefixtures("huge_pages")
 @table("touched", ("touched", True), ("untouched", False))
 def test_parts_of_a_transparent_huge_page_are_sent(
     caller: Child, pipe: Pipe, touched: bool
 ) -> None:
-    page, huge = caller.page_size, TRANSPARENT
-    memory = caller.memory(huge, align=huge)
-    caller.must.madvise(memory, huge, c.MADV_HUGEPAGE)
-    start, stop = unaligned(memory, page)
+    page = caller.page_size
     if touched:
-        memory.fill(1, memory[: 8 * page])
-        memory = Memory(memory.address, 8 * page, child=caller, seed=1)
+        memory = transparent(caller, 8, seed=1)
+    else:
+        memory = caller.memory(TRANSPARENT, align=TRANSPARENT)
+        caller.must.madvise(memory, TRANSPARENT, c.MADV_HUGEPAGE)
+    start, stop = unaligned(memory, page)
     assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
     pipe.holds(memory.piece(memory[start:stop]))
     assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
     assert pipe.free_slots() == pipe.slots - 4
+
+
+@clause("vmsplice:memory:huge-stays-whole")
+@HUGE
+@pytest.mark.usefixtures("huge_pages")
+def test_a_transparent_huge_page_is_not_split(caller: Child, pipe: Pipe) -> None:
+    memory = transparent(caller, 64, seed=1)
+    taken = min(pipe.slots, 64) * caller.page_size
+    assert caller.vmsplice(pipe.write, [memory], 1, c.SPLICE_F_NONBLOCK) == Ok(taken)
+    assert of_mapping(caller, memory, "AnonHugePages") == TRANSPARENT // 1024
+    pipe.holds(memory.piece(memory[:taken]))
 
 
 @clause("vmsplice:memory:huge")
