@@ -21,6 +21,8 @@ COMMANDS = (
     "history",
     "kernels",
     "merge",
+    "plan",
+    "merge",
     "mutants",
     "plan",
     "report",

@@ -16,6 +16,7 @@ from typing import Any
 from helpers.errors import UserError
 
 SCHEMA = 1
+NAME = "journal.jsonl"
 
 VERDICTS = ("pass", "fail", "skip", "crash", "hang", "error", "miss")
 """What a case can come to. fail, crash and hang are findings; error and miss are our own.

@@ -1,0 +1,75 @@
+"""Join the parts of a run that several machines did."""
+
+from pathlib import Path
+
+import click
+
+from kernel_matrix.commands.options import example
+
+
+@click.command(
+    epilog=example(
+        "  kernel-matrix merge part1 part2 --out results/merged\n"
+        "  kernel-matrix merge artifacts --plan plan.json --report junit,markdown"
+    )
+)
+@click.argument(
+    "places",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR...",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="A new directory for the run.  [default: results/<time>-<n>]",
+)
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What plan --format json has printed: says which jobs left nothing.",
+)
+@click.option(
+    "--baseline",
+    metavar="SIDE",
+    help="Compare with a file of results or a run; then only what got worse is status 1.",
+)
+@click.option(
+    "--report",
+    "reports",
+    default="",
+    metavar="FORMAT,...",
+    help="Also write these reports into the run's directory, see run.",
+)
+def merge(
+    places: tuple[Path, ...],
+    out: Path | None,
+    plan: Path | None,
+    baseline: str | None,
+    reports: str,
+) -> None:
+    """Join the runs in or below each DIR into one run, and say what it came to.
+
+    Parts of one kernel (run --shard) become one; what ran nowhere is missed, and of what ran twice
+    the worse result stands. Status as that of run.
+    """
+    from kernel_matrix import merge as joining
+    from kernel_matrix import merge_files, report
+    from kernel_matrix import plan as plans
+    from kernel_matrix.reports import after_run
+    from kernel_matrix.runner import new_directory
+
+    planned = plans.read(merge_files.load_plan(plan)) if plan is not None else []
+    runs = merge_files.find_runs(places)
+    pieces = [piece for run in runs for piece in merge_files.pieces_of(run)]
+    found = merge_files.in_order(joining.join(pieces, planned))
+    after = after_run.plan(reports, baseline, [joined.kernel for joined in found], False)
+    directory = new_directory(out)
+    merge_files.write(directory, found, runs[0])
+    click.echo(f"{len(runs)} runs, {len(pieces)} cells, {len(found)} kernels: {directory}")
+    for line in joining.report(found):
+        click.echo(line)
+    raise SystemExit(after.conclude(directory, report.load(directory)))
