@@ -21,8 +21,6 @@ COMMANDS = (
     "history",
     "kernels",
     "merge",
-    "plan",
-    "merge",
     "mutants",
     "plan",
     "report",
