@@ -254,11 +254,20 @@ def test_what_a_task_does_that_proc_hides(start: Starter) -> None:
     assert set(agent.end().killed) == {1}
 
 
-@pytest.mark.parametrize("arguments", [[], ["local"], ["child", "1"], ["what", "1"]])
+@pytest.mark.parametrize("arguments", [[], ["local"], ["guest"], ["child", "1"], ["what", "1"]])
 def test_usage(binary: Path, arguments: list[str]) -> None:
     done = subprocess.run([binary, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: agent local FD")
+
+
+@pytest.mark.skipif(
+    any(Path("/sys/class/virtio-ports").glob("*")), reason="environment: there is a virtio port"
+)
+def test_guest_without_a_port(binary: Path) -> None:
+    """It says so before it goes into the background."""
+    done = subprocess.run([binary, "guest", "virtio"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "agent: no channel to the host\n")
 
 
 def test_low_limit_of_descriptors(start: Starter) -> None:
