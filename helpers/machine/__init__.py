@@ -110,14 +110,20 @@ def open_machine(
         from helpers.machine.gvisor import GvisorMachine
 
         return GvisorMachine(kernel, logdir=logdir, timeout_scale=timeout_scale)
-    if kernel.image is None:
+    if kernel.image is None and not kernel.machine:
         from helpers.machine.local import LocalMachine
 
         return LocalMachine(kernel, logdir=logdir, timeout_scale=timeout_scale, variant=agent)
-    from helpers.machine.qemu import QemuMachine
-
     request: Request = accel  # type: ignore[assignment]
     wanted: Channel = channel  # type: ignore[assignment]
+    if kernel.machine == "disk":
+        from helpers.machine.disk import DiskMachine
+
+        return DiskMachine(
+            kernel, accel=request, channel=wanted, logdir=logdir, timeout_scale=timeout_scale
+        )
+    from helpers.machine.qemu import QemuMachine
+
     return QemuMachine(
         kernel, accel=request, channel=wanted, logdir=logdir, timeout_scale=timeout_scale
     )

@@ -24,8 +24,9 @@ from functools import cache
 from pathlib import Path
 
 # $0 is the pid that must be the parent. `ulimit -f` bounds each file that the process writes: what
-# a guest prints on its console must not fill the disk (64 MB; 128 in shells with blocks of 1 KB).
-_SHELL = '[ "$PPID" = "$0" ] || exit 125; ulimit -c 0; ulimit -f 131072; exec "$@"'
+# a guest prints on its console must not fill the disk (in blocks of 512 bytes; some shells have
+# blocks of 1 KB and allow twice as much).
+_SHELL = '[ "$PPID" = "$0" ] || exit 125; ulimit -c 0; ulimit -f "$1"; shift; exec "$@"'
 
 _PYTHON = """
 import ctypes, os, resource, sys
@@ -33,16 +34,20 @@ ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)
 if os.getppid() != int(sys.argv[1]):
     sys.exit(125)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 26, 1 << 26))
-os.execvp(sys.argv[2], sys.argv[2:])
+limit = int(sys.argv[2]) << 9
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+os.execvp(sys.argv[3], sys.argv[3:])
 """
 
 
-def dying_with(parent: int, argv: Sequence[str], setpriv: str | None) -> list[str]:
+def dying_with(
+    parent: int, argv: Sequence[str], setpriv: str | None, file_mb: int = 64
+) -> list[str]:
     """The command line that runs `argv` so that it is killed when process `parent` ends."""
+    words = [str(parent), str(file_mb << 11), *argv]
     if setpriv:
-        return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL, str(parent), *argv]
-    return [sys.executable, "-I", "-S", "-c", _PYTHON, str(parent), *argv]
+        return [setpriv, "--pdeathsig", "KILL", "/bin/sh", "-c", _SHELL, *words]
+    return [sys.executable, "-I", "-S", "-c", _PYTHON, *words]
 
 
 @cache
@@ -59,6 +64,7 @@ def spawn(
     guarded: bool = True,
     environment: Mapping[str, str] | None = None,
     stdin: int = subprocess.DEVNULL,
+    file_mb: int = 64,
 ) -> "subprocess.Popen[bytes]":
     """Start a process that dies with us, in a process group of its own (Ctrl-C is for us).
 
@@ -70,11 +76,14 @@ def spawn(
             for it itself and whose limits are under test.
         environment: variables to add to ours.
         stdin: descriptor that becomes its standard input.
+        file_mb: how many MB each of its files may have, if it is guarded.
 
     Raises:
         OSError: it cannot be started or the log cannot be written.
     """
-    words = dying_with(os.getpid(), argv, shutil.which("setpriv")) if guarded else list(argv)
+    words = list(argv)
+    if guarded:
+        words = dying_with(os.getpid(), argv, shutil.which("setpriv"), file_mb)
     with log.open("wb") as stream:
 
         def start() -> "subprocess.Popen[bytes]":

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ _TOLD: dict[State, Channel] = {
     "unknown": "auto",
     "missing": "serial",
 }
+Commands = Callable[[Path, Mapping[str, int]], tuple[list[str], list[str]]]
+
 _LOOK_SECONDS = 0.25  # how often the console is looked at while nothing arrives
 _EXIT_SECONDS = 2.0  # how long QEMU may take to end after its sockets did
 _TAIL = 65536  # bytes of the console that a report looks at
@@ -109,32 +112,54 @@ class QemuMachine:
         if self.process is not None:
             return
         plan, selection, why = self._plan()
+
+        def commands(console: Path, ends: Mapping[str, int]) -> tuple[list[str], list[str]]:
+            whole = replace(
+                plan, console=console, serial_fd=ends["serial"], virtio_fd=ends.get("virtio")
+            )
+            return qemu_argv(whole), by_hand(whole)
+
+        self._spawn(("serial", "virtio") if plan.virtio else ("serial",), commands, why)
+        self._accelerator = plan.accelerator
+        self._note = selection.note
+
+    def _spawn(self, names: Iterable[str], commands: Commands, why: str, file_mb: int = 64) -> None:
+        """Start QEMU with a socket for each name, and with logs of its own.
+
+        Args:
+            names: of the sockets.
+            commands: the command line, and that of the same machine by hand, for the console's log
+                and the descriptors that QEMU has of the sockets.
+            why: the accelerator and why, for people.
+            file_mb: how many MB each file may have that QEMU writes.
+
+        Raises:
+            UserError: it cannot be started or the logs cannot be written.
+        """
         ours: dict[str, socket.socket] = {}
         theirs: dict[str, socket.socket] = {}
         try:
-            for name in ("serial", "virtio") if plan.virtio else ("serial",):
+            for name in names:
                 ours[name], theirs[name] = socket.socketpair()
             self._logdir.mkdir(parents=True, exist_ok=True)
-            number, command_file = _claim(self._logdir)
-            self._command_file = command_file
+            number, self._command_file = _claim(self._logdir)
             self._console_log = self._logdir / f"console-{number}.log"
             self._qemu_log = self._logdir / f"qemu-{number}.log"
-            plan = replace(
-                plan,
-                console=self._console_log,
-                serial_fd=theirs["serial"].fileno(),
-                virtio_fd=theirs["virtio"].fileno() if plan.virtio else None,
+            argv, by_hand = commands(
+                self._console_log, {name: end.fileno() for name, end in theirs.items()}
             )
-            argv = qemu_argv(plan)
             self.command = shlex.join(argv)
-            command_file.write_text(
+            self._command_file.write_text(
                 f"# {self.kernel.id}: {why}\n# As it was started (fd=N are inherited sockets):\n"
                 f"# {self.command}\n# The same machine by hand, its console on the terminal:\n"
-                f"{shlex.join(by_hand(plan))}\n"
+                f"{shlex.join(by_hand)}\n"
             )
             self._started = time.monotonic()
             self.process = lifetime.spawn(
-                argv, log=self._qemu_log, pass_fds=[end.fileno() for end in theirs.values()]
+                argv,
+                log=self._qemu_log,
+                pass_fds=[end.fileno() for end in theirs.values()],
+                file_mb=file_mb,
             )
         except OSError as error:
             for end in ours.values():
@@ -147,9 +172,7 @@ class QemuMachine:
             for end in theirs.values():
                 end.close()
         self._sockets = ours
-        self._accelerator = plan.accelerator
         self.description = f"qemu {why}"
-        self._note = selection.note
 
     def _plan(self) -> tuple[QemuPlan, Selection, str]:
         """Everything that can be wrong before there is a process, cheap checks first."""

@@ -99,6 +99,8 @@ def default_id(selector: str) -> str:
     prefix, _, rest = selector.partition(":")
     if prefix in ("path", "resolved"):
         return f"{prefix}:{Path(rest).name}"
+    if prefix == "image":  # its options may have a password
+        return f"{prefix}:{Path(rest.partition(',')[0]).name}"
     return selector
 
 

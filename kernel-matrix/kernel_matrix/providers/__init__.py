@@ -55,6 +55,7 @@ PROVIDERS = {
     ),
     "tree": Source("tree", "tree:<directory>[+build]", "a kernel's output directory"),
     "path": Source("path", "path:<bzImage>", "a kernel image on this machine"),
+    "image": Source("image", "image:<disk.qcow2>[,user=...]", "a disk image, with its user space"),
     "gvisor": Source("gvisor", "gvisor", "gVisor's implementation of Linux, in a sandbox"),
     "local": Source("local", "local", "the running kernel"),
     "resolved": Source("resolved", "resolved:<kernel.json>", "what another command resolved"),
