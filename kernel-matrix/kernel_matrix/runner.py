@@ -19,6 +19,7 @@ from typing import Any
 
 from helpers.errors import UserError
 from kernel_matrix import (
+    about,
     cells,
     expectations,
     journal,
@@ -228,6 +229,7 @@ class Run:
             cell.directory.mkdir(parents=True)
             description = json.dumps(kernel.to_json(), indent=1) + "\n"
             (cell.directory / "kernel.json").write_text(description)
+            about.keep_config(kernel, cell.directory)
         except OSError as error:
             raise UserError(f"cannot write to {cell.directory}: {error.strerror}") from error
 

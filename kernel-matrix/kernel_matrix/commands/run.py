@@ -185,12 +185,14 @@ def run(
             "--durations makes the parts of --shard I/N equally long; without it, no use"
         )
     seconds = durations_file.load(durations) if durations is not None else {}
+    from kernel_matrix import about
     from kernel_matrix.reports import after_run
     from kernel_matrix.runner import new_directory
 
     # What is wrong with these is said before an hour of work, not after it.
     after = after_run.plan(reports, baseline, [entry.id for entry in entries], not no_history)
     directory = new_directory(out)
+    about.write(directory)
     if seconds:
         options = replace(options, durations=durations_file.write(directory, seconds))
     planned = Plan(entries, options, after.deviations, locks)
