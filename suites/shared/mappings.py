@@ -43,6 +43,13 @@ def secret(child: Child) -> Span:
     return child.pages(1, flags=c.MAP_SHARED, fd=fd)
 
 
+def secret_touched(child: Child) -> Span:
+    """The same, present."""
+    page = secret(child)
+    child.fill(page.address, page.length, SEED)
+    return page
+
+
 def locked_by_key(child: Child) -> Span:
     """A page whose protection key forbids its owner to read it."""
     memory = child.pages(1, seed=SEED)

@@ -180,3 +180,25 @@ def test_two_pipes_move_into_each_other(caller: Child, pipe: Pipe) -> None:
     ]
     assert {answer.result() for answer in pending} <= {Ok(1), Err(EAGAIN)}
     assert pipe.occupancy() + other.occupancy() == 4
+
+
+@clause("splice:cross:mixed")
+def test_one_pipe_moves_while_the_other_is_duplicated_back(caller: Child, pipe: Pipe) -> None:
+    """Both calls take both locks; each pipe keeps its byte, and gets others."""
+    other, data = make_pipe(caller), caller.memory(40, seed=1)
+    pipe.put(data[:])
+    other.put(data[:1])
+    moves, duplicates = caller.thread("moves"), caller.thread("duplicates")
+    pending = [
+        (
+            moves.begin.splice(pipe.read, None, other.write, None, 1, c.SPLICE_F_NONBLOCK),
+            duplicates.begin.tee(other.read, pipe.write, 1, c.SPLICE_F_NONBLOCK),
+        )
+        for _ in range(40)
+    ]
+    moved = sum(there.result() == Ok(1) for there, _ in pending)
+    copied = sum(back.result() == Ok(1) for _, back in pending)
+    answers = {answer.result() for pair in pending for answer in pair}
+    assert answers <= {Ok(1), Err(EAGAIN)}
+    assert pipe.occupancy() == 40 - moved + copied
+    assert other.occupancy() == 1 + moved

@@ -12,7 +12,7 @@ from helpers.memory import Span
 from helpers.outcome import Err
 from suites.shared.files import memfd
 from suites.shared.mappings import POISONS, poison
-from suites.shared.observing import Watch, answer, read_nowait, sleeps_or_answers
+from suites.shared.observing import Watch, answer, read_nowait, sleeps_or_answers, written_nowait
 
 pytestmark = needs("splice")
 
@@ -60,6 +60,16 @@ def test_a_device_that_keeps_nothing_as_output(
     device = caller.must.openat(c.AT_FDCWD, path, c.O_WRONLY, 0)
     pipe.put(caller.memory(100, seed=1)[:])
     observe(caller.splice(pipe.read, None, device, None, 100, 0))
+
+
+@clause("splice:observed:dev-zero-and-full")
+@table("path", ("zero", "/dev/zero"), ("full", "/dev/full"))
+def test_two_gigabytes_of_a_device_without_end(
+    caller: Child, pipe: Pipe, path: str, observe: Observe
+) -> None:
+    device, capacity = caller.must.openat(c.AT_FDCWD, path, c.O_RDONLY, 0), pipe.capacity
+    result = caller.splice(device, None, pipe.write, None, 1 << 31, 0)
+    observe("what the pipe takes" if result == capacity else result)
 
 
 @clause("splice:observed:slots-into-datagrams")
@@ -112,6 +122,22 @@ def test_nowait_before_and_after(caller: Child, pipe: Pipe, observe: Observe) ->
     observe(f"{before}, then {read_nowait(caller, pipe.read)}")
 
 
+@clause("splice:observed:rwf-nowait")
+def test_nowait_at_the_other_end(caller: Child, pipe: Pipe, observe: Observe) -> None:
+    file = memfd(caller, 0)
+    pipe.put(caller.memory(3, seed=1)[:])
+    caller.must.splice(pipe.read, None, file.fd, None, 1, 0)
+    observe(written_nowait(caller, pipe.write))
+
+
+@clause("splice:observed:rwf-nowait-on-a-fifo")
+def test_nowait_on_a_fifo(caller: Child, directory: str, observe: Observe) -> None:
+    file, fifo = memfd(caller, 0), fifo_with(caller, directory, caller.memory(3, seed=1)[:])
+    before = read_nowait(caller, fifo)
+    caller.must.splice(fifo, None, file.fd, None, 1, 0)
+    observe(f"{before}, then {read_nowait(caller, fifo)}")
+
+
 def fifo_with(caller: Child, directory: str, data: Span) -> int:
     fifo = make_fifo(caller, directory)
     caller.must.write(fifo, data, data.length)
@@ -131,23 +157,40 @@ def test_inotify(caller: Child, directory: str, end: int, other: str, observe: O
     observe(watch.seen())
 
 
-@clause("splice:observed:times-of-an-anonymous-pipe")
-@needs("pipe-times")
-@table("how", ("write", "write"), ("splice", "splice"))
-def test_the_time_of_an_anonymous_pipe(
-    caller: Child, pipe: Pipe, how: str, observe: Observe
-) -> None:
-    """It is set to a time long ago first, so that nothing depends on the clock's ticks."""
+def modified_by(caller: Child, fd: int, how: str) -> str:
+    """Whether bytes that come into a pipe change its time.
+
+    It is set to a time long ago first, so that nothing depends on the clock's ticks.
+    """
     seen = abi.new("struct statx_head *")
     past = abi.new("struct timespec[2]", [(1, 0), (1, 0)])
     file = memfd(caller, 1)
-    caller.must.utimensat(pipe.write, None, past, 0)
+    caller.must.utimensat(fd, None, past, 0)
     if how == "write":
-        pipe.put(caller.memory(1, seed=1)[:])
+        caller.must.write(fd, caller.memory(1, seed=1), 1)
     else:
-        caller.must.splice(file.fd, None, pipe.write, None, 1, 0)
-    caller.must.statx(pipe.write, "", c.AT_EMPTY_PATH, c.STATX_BASIC_STATS, seen)
-    observe("unchanged" if seen.stx_mtime.tv_sec == 1 else "changed")
+        caller.must.splice(file.fd, None, fd, None, 1, 0)
+    caller.must.statx(fd, "", c.AT_EMPTY_PATH, c.STATX_BASIC_STATS, seen)
+    return "unchanged" if seen.stx_mtime.tv_sec == 1 else "changed"
+
+
+HOW = table("how", ("write", "write"), ("splice", "splice"))
+
+
+@clause("splice:observed:times-of-an-anonymous-pipe")
+@needs("pipe-times")
+@HOW
+def test_the_time_of_an_anonymous_pipe(
+    caller: Child, pipe: Pipe, how: str, observe: Observe
+) -> None:
+    observe(modified_by(caller, pipe.write, how))
+
+
+@clause("splice:observed:times-of-a-fifo")
+@needs("pipe-times")
+@HOW
+def test_the_time_of_a_fifo(caller: Child, directory: str, how: str, observe: Observe) -> None:
+    observe(modified_by(caller, make_fifo(caller, directory), how))
 
 
 @clause("splice:observed:poisoned-page")

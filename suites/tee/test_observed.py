@@ -40,13 +40,22 @@ def test_slots_after_a_faulted_write(caller: Child, pipe: Pipe, observe: Observe
     observe(f"slots lost: {slots - pipe.free_slots()}")
 
 
+def nowait_around(caller: Child, pipe: Pipe, fd: int) -> str:
+    """What writing with RWF_NOWAIT to an output gives before and after a byte came there."""
+    pipe.put(caller.memory(1, seed=1)[:])
+    before = written_nowait(caller, fd)
+    caller.must.tee(pipe.read, fd, 1, 0)
+    return f"{before}, then {written_nowait(caller, fd)}"
+
+
 @clause("tee:observed:rwf-nowait")
 def test_nowait_before_and_after(caller: Child, pipe: Pipe, observe: Observe) -> None:
-    output = make_pipe(caller)
-    pipe.put(caller.memory(1, seed=1)[:])
-    before = written_nowait(caller, output.write)
-    caller.must.tee(pipe.read, output.write, 1, 0)
-    observe(f"{before}, then {written_nowait(caller, output.write)}")
+    observe(nowait_around(caller, pipe, make_pipe(caller).write))
+
+
+@clause("tee:observed:rwf-nowait-on-a-fifo")
+def test_nowait_on_a_fifo(caller: Child, pipe: Pipe, directory: str, observe: Observe) -> None:
+    observe(nowait_around(caller, pipe, make_fifo(caller, directory)))
 
 
 @clause("tee:observed:inotify")

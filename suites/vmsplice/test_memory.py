@@ -20,6 +20,7 @@ from suites.shared.mappings import (
     poisoned,
     protected,
     secret,
+    secret_touched,
     unmapped,
 )
 
@@ -43,6 +44,7 @@ pytestmark = needs("vmsplice")
      clause("vmsplice:memory:protection-key"), needs("protection-keys")),
     ("beyond-the-end-of-a-file", beyond_the_end, clause("vmsplice:memory:beyond-end-of-file")),
     ("secret", secret, clause("vmsplice:memory:secret"), needs("memfd_secret")),
+    ("secret-touched", secret_touched, clause("vmsplice:memory:secret"), needs("memfd_secret")),
     ("guard-page", guarded, clause("vmsplice:memory:guard"), needs("guard-pages")),
     ("poisoned", poisoned, clause("vmsplice:memory:poisoned"), needs(*POISONS)),
 )  # fmt: skip

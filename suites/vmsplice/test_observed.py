@@ -15,6 +15,7 @@ from suites.shared.observing import (
     below_the_stack,
     first_letter,
     nowait_around,
+    read_nowait,
     told_of_a_fifo,
 )
 from suites.shared.sender import Sender
@@ -76,6 +77,19 @@ def test_a_write_after_clear_refs(caller: Child, pipe: Pipe, observe: Observe) -
 @clause("vmsplice:observed:rwf-nowait")
 def test_nowait_before_and_after(sender: Sender, pipe: Pipe, observe: Observe) -> None:
     observe(nowait_around(sender, pipe))
+
+
+@clause("vmsplice:observed:rwf-nowait")
+def test_nowait_at_the_other_end(caller: Child, pipe: Pipe, observe: Observe) -> None:
+    memory = caller.pages(1, seed=1)
+    caller.must.vmsplice(pipe.write, [memory[:1]], 1, 0)
+    observe(read_nowait(caller, pipe.read))
+
+
+@clause("vmsplice:observed:rwf-nowait-on-a-fifo")
+def test_nowait_on_a_fifo(sender: Sender, caller: Child, directory: str, observe: Observe) -> None:
+    fifo = make_fifo(caller, directory)
+    observe(nowait_around(sender, Pipe(caller, fifo, fifo)))
 
 
 @clause("vmsplice:observed:inotify")
