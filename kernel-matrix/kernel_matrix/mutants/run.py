@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -126,37 +127,33 @@ class Run:
         kernels: dict[str, list[Target]] = {}
         for target in targets:
             kernels.setdefault(target.kernel.id, []).append(target)
+        # The threads last as long as the run: a process dies with the thread that started it.
+        pool = ThreadPoolExecutor(self.jobs)
         try:
             for group in kernels.values():
-                self._group(group)
+                for begin in range(0, len(group), ROUND):
+                    self._round(pool, group[begin : begin + ROUND])
         finally:
             self._stop.set()
             for slot in self._slots:
                 slot.close()
+            pool.shutdown()
 
-    def _group(self, targets: Sequence[Target]) -> None:
-        first = targets[0]
-        for begin in range(0, len(targets), ROUND):
-            todo: queue.SimpleQueue[Target] = queue.SimpleQueue()
-            for target in targets[begin : begin + ROUND]:
-                todo.put(target)
-            slots = self._ready(first, todo.qsize())
-            done: list[Outcome] = []
-            problems: list[Exception] = []
-            threads = [
-                threading.Thread(target=self._work, args=(s, todo, done, problems), daemon=True)
-                for s in slots
-            ]
-            for thread in threads:
-                thread.start()
-            # Not Thread.join alone: it would not let an interrupt through.
-            while any(thread.is_alive() for thread in threads):
-                time.sleep(0.05)
-            if problems:
-                raise problems[0]
-            for outcome in sorted(done, key=lambda outcome: outcome.mutant.id):
-                if outcome.status == "caught":
-                    self._knowledge.caught(outcome.mutant, outcome.case)
+    def _round(self, pool: ThreadPoolExecutor, targets: Sequence[Target]) -> None:
+        todo: queue.SimpleQueue[Target] = queue.SimpleQueue()
+        for target in targets:
+            todo.put(target)
+        done: list[Outcome] = []
+        slots = self._ready(targets[0], len(targets))
+        working = [pool.submit(self._work, slot, todo, done) for slot in slots]
+        # Not a plain wait: it would not let an interrupt through.
+        while not all(work.done() for work in working):
+            time.sleep(0.05)
+        for work in working:
+            work.result()
+        for outcome in sorted(done, key=lambda outcome: outcome.mutant.id):
+            if outcome.status == "caught":
+                self._knowledge.caught(outcome.mutant, outcome.case)
 
     def _new_slot(self, target: Target, directory: Path) -> Slot:
         if self.slot is not None:
@@ -174,14 +171,8 @@ class Run:
             self._slots.append(self._new_slot(target, directory))
         return self._slots[:wanted]
 
-    def _work(
-        self,
-        slot: Slot,
-        todo: "queue.SimpleQueue[Target]",
-        done: list[Outcome],
-        problems: list[Exception],
-    ) -> None:
-        while not self._stop.is_set() and not problems:
+    def _work(self, slot: Slot, todo: "queue.SimpleQueue[Target]", done: list[Outcome]) -> None:
+        while not self._stop.is_set():
             try:
                 target = todo.get_nowait()
             except queue.Empty:
@@ -192,17 +183,14 @@ class Run:
                     slot.start()
                     started = time.monotonic()
                 outcome = self._examine(target, slot, started)
-            except (Lost, UserError) as lost:
-                if isinstance(lost, UserError) and target.number:
-                    problems.append(lost)
-                    return
+            except (Lost, UserError) as error:
                 if self._stop.is_set():
                     return
+                if isinstance(error, UserError) and target.number:
+                    self._stop.set()
+                    raise
                 seconds = time.monotonic() - started
-                outcome = Outcome(target.mutant, "no verdict", str(lost), seconds=seconds)
-            except Exception as error:
-                problems.append(error)
-                return
+                outcome = Outcome(target.mutant, "no verdict", str(error), seconds=seconds)
             with self._lock:
                 done.append(outcome)
             self.watch(outcome)
