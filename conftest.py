@@ -16,6 +16,7 @@ pytest_plugins = (
     "fixtures.selection",
     "fixtures.summary",
     "fixtures.cases",
+    "fixtures.traits",
     "fixtures.processes",
     "fixtures.properties",
     "fixtures.pipes",

@@ -14,6 +14,7 @@ from typing import Any
 
 from helpers.clauses import load_clauses
 from helpers.errors import UserError
+from helpers.traits import TRAITS
 from kernel_matrix.journal import Case
 from kernel_matrix.manifest import ROOT
 from kernel_matrix.reports.results import KernelResults, Results, version_key
@@ -43,6 +44,7 @@ class Deviation:
         since: the first version that fails, "" from the beginning.
         before: the first version that fails no more, "" to the end.
         config: "CONFIG_X=y": only kernels built so; "n" is not set.
+        trait: only kernels that were found to be like that, helpers/traits.py.
         verdict: "fail", "crash" or "hang".
         observed: the answer, without the text of its errno; or else
         message: a part of the message.
@@ -57,6 +59,7 @@ class Deviation:
     since: str = ""
     before: str = ""
     config: str = ""
+    trait: str = ""
     verdict: str = "fail"
     observed: str = ""
     message: str = ""
@@ -79,6 +82,8 @@ class Deviation:
         if self.since and key < version_key(self.since):
             return False
         if self.before and not key < version_key(self.before):
+            return False
+        if self.trait and self.trait not in kernel.traits:
             return False
         return not self.config or _configured(kernel, self.config)
 
@@ -206,7 +211,8 @@ def _judge_case(case: Case, about: list[Deviation], note: Note) -> Case:
 
 
 _TEXTS = (
-    "reason", "reference", "clause", "since", "before", "config", "verdict", "observed", "message",
+    "reason", "reference", "clause", "since", "before", "config", "trait", "verdict", "observed",
+    "message",
 )  # fmt: skip
 _LISTS = ("cases", "kernels")
 _VERSION = re.compile(r"\d+\.\d+[\w.~+-]*")
@@ -302,5 +308,8 @@ def _deviation(item: dict[str, Any], place: str, clauses: frozenset[str]) -> Dev
             raise UserError(f"{place}: {key} is a version, as 6.12 or 6.12.5, not {item[key]!r}")
     if "config" in item and not _CONFIG.fullmatch(item["config"]):
         raise UserError(f"{place}: config is CONFIG_NAME=value, not {item['config']!r}")
+    if item.get("trait", next(iter(TRAITS))) not in TRAITS:
+        known = ", ".join(sorted(TRAITS))
+        raise UserError(f"{place}: no trait {item['trait']}; known: {known}")
     values: dict[str, Any] = {k: tuple(v) if k in _LISTS else v for k, v in item.items()}
     return Deviation(place, **values)

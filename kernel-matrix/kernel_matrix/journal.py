@@ -1,7 +1,7 @@
 """Reading a journal: what a run did, case by case, also of a run that was cut off.
 
-The writer appends one JSON object a line: run, boot, collected, start, end, finish. What is not
-there says as much as what is: a case that started and did not end is where the runner died; one
+The writer appends one JSON object a line: run, boot, traits, collected, start, end, finish. What is
+not there says as much as what is: a case that started and did not end is where the runner died; one
 that was collected and never started was missed.
 """
 
@@ -123,6 +123,7 @@ class Journal:
     Attributes:
         run: the run line, {} before it.
         boots: the boot lines.
+        traits: what the kernel was found to be like, helpers/traits.py.
         collected: the cases that were to be run, in order.
         cases: those that ended, by id.
         running: those that started and did not end yet, by id.
@@ -135,6 +136,7 @@ class Journal:
 
     run: dict[str, Any] = field(default_factory=dict)
     boots: list[dict[str, Any]] = field(default_factory=list)
+    traits: frozenset[str] = frozenset()
     collected: list[str] = field(default_factory=list)
     cases: dict[str, Case] = field(default_factory=dict)
     running: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -230,6 +232,10 @@ def _take_collected(journal: Journal, entry: dict[str, Any]) -> None:
     journal.collected += [case for case in entry["cases"] if case not in known]
 
 
+def _take_traits(journal: Journal, entry: dict[str, Any]) -> None:
+    journal.traits |= {str(trait) for trait in entry["traits"]}
+
+
 def _take_start(journal: Journal, entry: dict[str, Any]) -> None:
     journal.running[entry["id"]] = entry
 
@@ -284,6 +290,7 @@ def _take_shard(journal: Journal, entry: dict[str, Any]) -> None:
 _TAKE = {
     "run": _take_run,
     "boot": lambda journal, entry: journal.boots.append(entry),
+    "traits": _take_traits,
     "collected": _take_collected,
     "start": _take_start,
     "end": _take_end,

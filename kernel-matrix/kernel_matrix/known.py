@@ -1,6 +1,7 @@
 """Which known deviations the cases of one kernel have: asked by pytest when nobody else judges.
 
-    python -m kernel_matrix.known < {"kernel": Kernel.to_json(), "cases": {id: [clause, ...]}}
+    python -m kernel_matrix.known <
+        {"kernel": Kernel.to_json(), "traits": [...], "cases": {id: [clause, ...]}}
 
 prints {id: [{"place", "verdict", "observed", "message", "known"}, ...]} of the cases that have
 some. pytest compares what a case came to with that, and imports nothing of this package.
@@ -23,6 +24,7 @@ def of(
     kernel: Mapping[str, Any],
     cases: Mapping[str, Sequence[str]],
     deviations: Iterable[Deviation],
+    traits: Iterable[str] = (),
 ) -> dict[str, list[dict[str, str]]]:
     """The entries about each case, for JSON.
 
@@ -30,8 +32,10 @@ def of(
         kernel: Kernel.to_json() of it.
         cases: the clauses of each case, by its id.
         deviations: all entries.
+        traits: what the kernel was found to be like.
     """
-    on = KernelResults(Summary(str(kernel.get("id") or "")), dict(kernel))
+    summary = Summary(str(kernel.get("id") or ""))
+    on = KernelResults(summary, dict(kernel), traits=frozenset(traits))
     here = [deviation for deviation in deviations if deviation.on(on)]
     found = {}
     for ident, clauses in cases.items():
@@ -59,7 +63,7 @@ def main() -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return Status.USAGE
-    json.dump(of(asked["kernel"], asked["cases"], known), sys.stdout)
+    json.dump(of(asked["kernel"], asked["cases"], known, asked["traits"]), sys.stdout)
     return Status.CLEAN
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from helpers.errors import UserError
-from kernel_matrix import expectations, expectations_update
+from kernel_matrix import expectations, expectations_update, known
 from kernel_matrix.cells import status
 from kernel_matrix.expectations import Tally, judge, parse
 
@@ -165,6 +165,7 @@ def entry(**changes: str | None) -> str:
         (entry(cases=None, clause='"a:b:c"'), "x.toml:1: no clause a:b:c in suites"),
         (entry(verdict='"skip"'), "x.toml:1: verdict is fail, crash or hang, not 'skip'"),
         (entry(since='"newest"'), "x.toml:1: since is a version, as 6.12 or 6.12.5, not 'newest'"),
+        (entry(trait='"new"'), "x.toml:1: no trait new; known: posted-process_vmsplice"),
         (entry(config='"X=y"'), "x.toml:1: config is CONFIG_NAME=value, not 'X=y'"),
         (entry() + entry(reason='"z"'), "x.toml:6: says the same as x.toml:1"),
     ],
@@ -185,7 +186,19 @@ def test_the_entry_that_explains_the_format_can_be_read():
     (found,) = parse(example[1], "README.md", CLAUSES)
     assert found.before == "6.12.117"
     optional = [line for line in example[1].splitlines() if re.match(r"# \w+ =", line)]
-    assert len(optional) == 3
+    assert len(optional) == 4
+
+
+POSTED = "posted-process_vmsplice"
+
+
+@pytest.mark.parametrize(("traits", "holds"), [((), False), ((POSTED,), True)])
+def test_an_entry_may_be_for_what_a_kernel_was_found_to_be_like(traits, holds):
+    found = replace(kernel("k", "6.1", wrong("a")), traits=frozenset(traits))
+    entry = replace(LENGTH, trait=POSTED)
+    assert entry.on(found) is holds
+    cases = known.of({"id": "k", "version": "6.1"}, {f"{CALL}[a]": []}, [entry], traits)
+    assert bool(cases) is holds
 
 
 KERNELS = [

@@ -47,6 +47,12 @@ def test_whole():
     assert read.cases["c"].skip["class"] == "config"
 
 
+def test_traits_of_all_workers_are_one_set():
+    lines = [*HEAD, line("traits", traits=["one"]), line("traits", traits=["one", "other"])]
+    assert journal.read(lines).traits == {"one", "other"}
+    assert journal.read(HEAD).traits == frozenset()
+
+
 def test_cut_off_anywhere():
     """However much of it was written: what is there counts, the rest is lost or missed."""
     text = "".join(WHOLE)

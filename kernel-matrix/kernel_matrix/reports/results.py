@@ -31,6 +31,7 @@ class KernelResults:
         started: seconds since the epoch, 0.0 if it never started.
         host: of the machine that pytest ran on: release, machine, cpus.
         boots: the boot lines of the journal.
+        traits: what it was found to be like, helpers/traits.py.
     """
 
     summary: Summary
@@ -39,6 +40,7 @@ class KernelResults:
     started: float = 0.0
     host: dict[str, Any] = field(default_factory=dict)
     boots: tuple[dict[str, Any], ...] = ()
+    traits: frozenset[str] = frozenset()
 
     @property
     def id(self) -> str:
@@ -144,6 +146,7 @@ def _kernel(summary: Summary, read: Journal) -> KernelResults:
         float(read.run.get("time") or 0.0),
         read.run.get("host") or {},
         tuple(read.boots),
+        read.traits,
     )
 
 
@@ -180,6 +183,7 @@ def _kernel_json(kernel: KernelResults) -> dict[str, Any]:
         "suite": kernel.suite,
         "started": kernel.started,
         "machine": kernel.machine,
+        "traits": sorted(kernel.traits),
         "boot_seconds": summary.boot_seconds,
         "seconds": round(summary.seconds, 3),
         "problem": summary.problem,
@@ -242,8 +246,9 @@ def _kernel_of(item: dict[str, Any]) -> KernelResults:
         tuple(_case_of(case) for case in item["cases"]),
     )
     boots = ({"what": item["machine"]},) if item["machine"] else ()
+    traits = frozenset(item.get("traits", ()))
     return KernelResults(
-        summary, item["kernel"], item["suite"], float(item["started"]), boots=boots
+        summary, item["kernel"], item["suite"], float(item["started"]), boots=boots, traits=traits
     )
 
 
