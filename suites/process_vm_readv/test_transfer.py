@@ -105,3 +105,9 @@ def test_remote_addresses_are_those_of_the_target(mover: Mover, own: bool) -> No
 @clause("process_vm_readv:transfer:exact-bytes")
 def test_each_call_moves_what_is_there_now(mover: Mover, local: Memory, remote: Memory) -> None:
     transfers.each_call_reads_anew(mover, local, remote)
+
+
+@clause("process_vm_readv:pid:self")
+@transfers.OVERLAPS
+def test_memory_that_overlaps_itself_is_moved(mover: Mover, local: Memory, start: int) -> None:
+    transfers.overlapping(mover, local, start)

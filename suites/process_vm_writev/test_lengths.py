@@ -2,6 +2,8 @@
 
 from errno import EFAULT
 
+import pytest
+
 from fixtures.cases import clause, needs
 from helpers.memory import Memory
 from suites.shared import vectors
@@ -44,3 +46,9 @@ def test_local_lengths_that_leave_the_address_space_are_efault(
     mover: Mover, local: Memory, remote: Memory
 ) -> None:
     vectors.local_sum_overflows(mover, local, remote, EFAULT)
+
+
+@pytest.mark.slow
+@clause("process_vm_writev:lengths:max-rw-count")
+def test_no_call_moves_more_than_the_largest_multiple_of_pages_below_2_gb(mover: Mover) -> None:
+    vectors.more_than_a_call_moves(mover)

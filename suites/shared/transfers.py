@@ -229,3 +229,17 @@ def read_side_untouched(mover: Mover, local: Memory, remote: Memory) -> None:
     """A whole page: what was read is still there."""
     assert mover([local], [remote]) == Ok(local.length)
     mover.moved(local, [local], remote, [remote])
+
+
+#: Where a copy begins of 200 bytes that begin at 300.
+OVERLAPS = table("start", ("before", 250), ("behind", 350), ("by-one", 301))
+
+
+def overlapping(mover: Mover, memory: Memory, start: int) -> None:
+    """From a process to a place that overlaps: only what is around both is certain afterwards."""
+    sink, source = memory[start : start + 200], memory[300:500]
+    near, far = mover.roles(sink, source)
+    assert mover([near], [far], pid=mover.caller.pid) == Ok(200)
+    first, last = min(start, 300), max(start, 300) + 200
+    mover.caller.compare(memory.address, [memory.piece(memory[:first])])
+    mover.caller.compare(memory.address + last, [memory.piece(memory[last:])])

@@ -267,3 +267,24 @@ def remote_segment_is_not_split(
     """As the page has it for a segment that runs into a hole."""
     assert mover([local], [remote[:before], Span(remote.end - 10, 20)]) == answer
     mover.moved(local, [local], remote, [remote[:before]])
+
+
+#: Seconds that copying 2 GB may take.
+_COPYING = 45.0
+
+
+def most_bytes(page: int) -> int:
+    """What one call moves at the most: include/linux/fs.h, MAX_RW_COUNT."""
+    return ((1 << 31) - 1) & -page
+
+
+def more_than_a_call_moves(mover: Mover) -> None:
+    """2 GB and some, in segments that all mean the same memory: the local vector is cut."""
+    size = 1 << 21
+    page = mover.caller.page_size
+    local = mover.caller.memory(size + page)
+    remote = mover.target.memory(size + page)
+    call = mover.begin([local[:]] * MOST, [remote[:]] * MOST)
+    # an emulated processor copies for longer than an answer is waited for
+    mover.caller.session.poll(lambda: call.done, _COPYING)
+    assert call.result() == Ok(most_bytes(page))

@@ -25,7 +25,15 @@ def cases(
 ) -> dict[str, list[str]]:
     path = tmp_path_factory.mktemp("clauses") / "dump.json"
     done = run_pytest(
-        "suites", "--collect-only", "-q", "-p", "tests.suites.clause_dump", "--dump-clauses", path
+        "suites",
+        "--collect-only",
+        "-q",
+        "-m",
+        "",
+        "-p",
+        "tests.suites.clause_dump",
+        "--dump-clauses",
+        path,
     )
     assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
     found: dict[str, list[str]] = json.loads(path.read_text())
