@@ -1,9 +1,7 @@
 """A plan done on the machine and in the model, step by step, and the two compared."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from errno import EAGAIN, errorcode
-from itertools import groupby
 from typing import Any
 
 from hypothesis import event
@@ -13,45 +11,33 @@ from fixtures.properties import Cast
 from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
-from helpers.memory import Piece, Span
+from helpers.memory import Piece
 from helpers.outcome import Result
 from helpers.session import ChildDied, Hang, Pending
 from suites.process_vmsplice.model import SLEEPS, Call, Descriptor, Prediction, done, predict
-from suites.process_vmsplice.model_memory import CALL, File, Frame, Prot, Space
+from suites.process_vmsplice.model_memory import CALL, Frame
 from suites.process_vmsplice.model_pipe import ModelPipe, Slot, Stretch
 from suites.process_vmsplice.model_plans import (
-    WINDOW,
-    Base,
     Change,
     CloseReader,
     Fork,
-    Kind,
-    Layout,
-    PageSpec,
     Plan,
     Put,
     Read,
     Resize,
-    Segment,
     Send,
     Step,
     Whose,
     Write,
     WriteFile,
 )
+from suites.process_vmsplice.model_side import Side, absolute, build
 
-_PROTS = {
-    Prot.READ_WRITE: c.PROT_READ | c.PROT_WRITE,
-    Prot.READ: c.PROT_READ,
-    Prot.NONE: c.PROT_NONE,
-    Prot.WRITE: c.PROT_WRITE,
-}
-_READ_WRITE = _PROTS[Prot.READ_WRITE]
 SLOTS = f"{CALL}:capacity:a-slot-for-each-page"
 #: Pages of the buffers that the pipe is written from and read into.
 _SOURCE, _SINK = 6, 34
-#: Seeds of what is written to the pipe, of each process's file and pages, and of the first step.
-_PUT_SEED, _SEEDS, _STEP_SEED = 1, {Whose.TARGET: 10, Whose.CALLER: 20}, 100
+#: Seeds of what is written to the pipe, and of what the first step writes to memory.
+_PUT_SEED, _STEP_SEED = 1, 100
 
 
 class Mismatch(AssertionError):
@@ -66,109 +52,6 @@ def mismatch(what: object, found: object, expected: object) -> Mismatch:
 def told(clauses: Sequence[str] | frozenset[str]) -> str:
     """Names of clauses in a message."""
     return "(" + ", ".join(sorted(name.removeprefix(f"{CALL}:") for name in clauses)) + ")"
-
-
-@dataclass
-class Side:
-    """A process, on the machine and in the model."""
-
-    child: Child
-    space: Space
-    base: int
-    seed: int
-    file: File | None = None
-    fd: int = -1
-    size: int = 0
-
-    @property
-    def page(self) -> int:
-        """Bytes in a page."""
-        return self.space.page
-
-    def write(self, start: int, length: int, seed: int) -> None:
-        """It writes from an address on, as far as it may."""
-        count = self.space.writable_part(start, length)
-        if count:
-            self.child.fill(start, count, seed)
-            self.space.write(start, [Piece(count, seed)])
-
-    def protect(self, number: int, count: int, prot: Prot) -> None:
-        """mprotect() of mapped pages."""
-        self.child.queued.mprotect(number * self.page, count * self.page, _PROTS[prot])
-        for each in range(number, number + count):
-            self.space.protect(each, prot)
-
-    def compare(self) -> None:
-        """What it may read is what the model says.
-
-        Raises:
-            AssertionError: it is not.
-        """
-        __tracebackhide__ = True
-        first = self.base // self.page
-        checks = []
-        for number in range(first, first + WINDOW):
-            found = self.space.read(number)
-            if found.frame is not None:
-                address = number * self.page
-                checks.append(self.child.begin_compare(address, found.frame.content))
-        for judge in checks:
-            judge()
-
-
-def build(child: Child, layout: Layout, whose: Whose) -> Side:
-    """Make the window of a process; all of it is queued set-up but the file."""
-    page = child.page_size
-    base = child.addresses.take(WINDOW * page)
-    side = Side(child, Space(page), base, _SEEDS[whose])
-    if any(spec and spec.kind in (Kind.FILE_SHARED, Kind.FILE_PRIVATE) for spec in layout.window()):
-        _make_file(side, layout)
-    number = base // page
-    for spec, same in groupby(layout.window()):
-        count = len(list(same))
-        if spec is not None:
-            _map(side, number, count, spec)
-        number += count
-    return side
-
-
-def _make_file(side: Side, layout: Layout) -> None:
-    side.size = layout.file.of(side.page)
-    side.fd = int(side.child.must.memfd_create("file", 0))
-    content = side.child.memory(WINDOW * side.page, seed=side.seed)
-    side.child.queued.pwrite64(side.fd, content, side.size, 0)
-    side.file = File(side.page, side.size, [Piece(side.size, side.seed)])
-
-
-def _map(side: Side, number: int, count: int, spec: PageSpec) -> None:
-    """Map some pages alike, let their owner write to them if he is to, and protect them."""
-    child, page, length = side.child, side.page, count * side.page
-    flags = c.MAP_FIXED_NOREPLACE
-    private = spec.kind in (Kind.PRIVATE, Kind.FILE_PRIVATE)
-    flags |= c.MAP_PRIVATE if private else c.MAP_SHARED
-    fd, offset, file = -1, 0, None
-    if spec.kind in (Kind.FILE_SHARED, Kind.FILE_PRIVATE):
-        fd, offset, file = side.fd, number * page - side.base, side.file
-    else:
-        flags |= c.MAP_ANONYMOUS
-        if spec.kind is Kind.SHARED:
-            file = File(page, length)
-    child.queued.mmap(number * page, length, _READ_WRITE, flags, fd & ((1 << 64) - 1), offset)
-    for index in range(count):
-        side.space.map(number + index, file, offset // page + index, private=private)
-    if spec.touched:
-        side.write(number * page, length, side.seed + 1 + number % WINDOW)
-    if spec.prot is not Prot.READ_WRITE:
-        side.protect(number, count, spec.prot)
-
-
-def absolute(side: Side, segments: Sequence[Segment]) -> list[Span]:
-    """Segments of a plan at the addresses of a process."""
-    spans = []
-    for segment in segments:
-        base = side.base if segment.base is Base.WINDOW else segment.base.value
-        spans.append(Span(base + segment.at.of(side.page), segment.length.of(side.page)))
-    return spans
 
 
 class Trial:
@@ -220,14 +103,11 @@ class Trial:
         elif isinstance(step, CloseReader):
             self._close_reader()
         elif isinstance(step, Change):
-            self._change(step)
+            self._owner(step).change(step)
         elif isinstance(step, Write):
-            side = self._side(step.whose)
-            assert side is not None, "nobody has no memory"
-            start = side.base + step.at.of(self.page)
-            side.write(start, step.length.of(self.page), _STEP_SEED + self.number)
+            self._owner(step).write(step, _STEP_SEED + self.number)
         elif isinstance(step, WriteFile):
-            self._write_file(step)
+            self.sides[Whose.TARGET].write_file(step, _STEP_SEED + self.number)
         elif isinstance(step, Fork):
             self._fork()
         else:
@@ -238,6 +118,12 @@ class Trial:
         if whose is Whose.NOBODY:
             return None
         return self.sides.get(whose, self.sides[Whose.TARGET])
+
+    def _owner(self, step: Change | Write) -> Side:
+        """Whose memory is changed."""
+        side = self._side(step.whose)
+        assert side is not None, "nobody has no memory"
+        return side
 
     # -- the call
 
@@ -365,40 +251,11 @@ class Trial:
 
     # -- memory
 
-    def _change(self, step: Change) -> None:
-        side = self._side(step.whose)
-        assert side is not None, "nobody has no memory"
-        number = side.base // self.page + step.number
-        address, mapped = number * self.page, number in side.space.pages
-        if step.how == "map" and not mapped:
-            flags = c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_FIXED_NOREPLACE
-            side.child.queued.mmap(address, self.page, _READ_WRITE, flags, (1 << 64) - 1, 0)
-            side.space.map(number)
-        elif step.how == "unmap" and mapped:
-            side.child.queued.munmap(address, self.page)
-            side.space.unmap(number)
-        elif step.how == "discard" and mapped:
-            side.child.queued.madvise(address, self.page, c.MADV_DONTNEED)
-            side.space.discard(number)
-        elif step.how == "protect" and mapped:
-            side.protect(number, 1, step.prot)
-
-    def _write_file(self, step: WriteFile) -> None:
-        side = self.sides[Whose.TARGET]
-        start = step.at.of(self.page)
-        count = min(step.length.of(self.page), side.size - start, self.page * WINDOW)
-        if side.file is None or count <= 0:
-            return
-        seed = _STEP_SEED + self.number
-        data = side.child.memory(count, seed=seed)
-        side.child.queued.pwrite64(side.fd, data, count, start)
-        side.file.write(start, [Piece(count, seed)])
-
     def _fork(self) -> None:
         if Whose.RELATIVE not in self.sides:
             target = self.sides[Whose.TARGET]
             child = target.child.fork("relative")
-            self.sides[Whose.RELATIVE] = Side(child, target.space.fork(), target.base, target.seed)
+            self.sides[Whose.RELATIVE] = target.forked(child)
             child.facts  # noqa: B018 # it exists from here on
 
     def _leave(self) -> None:

@@ -13,18 +13,15 @@ from helpers.memory import Span
 from helpers.outcome import Err, Ok
 from helpers.wire import Kind, Reader, varint
 from suites.process_vmsplice.calls import send
-from suites.process_vmsplice.model_plans import (
-    Put,
-    Read,
-    Relation,
-    Resize,
-    Whose,
+from suites.process_vmsplice.model_plans import Put, Read, Relation, Resize, Whose
+from suites.process_vmsplice.model_side import absolute, build
+from suites.process_vmsplice.model_strategies import (
     calls,
     like_process_vm_readv,
     like_vmsplice,
     sequences,
 )
-from suites.process_vmsplice.model_trial import Trial, absolute, build, mismatch
+from suites.process_vmsplice.model_trial import Trial, mismatch
 
 pytestmark = needs("process_vmsplice", "foreign-memory", "memfd_create", "vmsplice")
 

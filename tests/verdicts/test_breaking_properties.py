@@ -67,8 +67,15 @@ def test_the_seed_is_told(run: tuple[Journal, str]) -> None:
     assert run[1].count("--hypothesis-profile=ci --hypothesis-seed=5") == 2
 
 
-def test_nothing_is_written_into_the_checkout(run: tuple[Journal, str]) -> None:
-    assert not (ROOT / ".hypothesis").exists()
+def test_what_hypothesis_keeps_is_in_the_cache(
+    tmp_path: Path, run_pytest: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path))
+    monkeypatch.delenv("HYPOTHESIS_STORAGE_DIRECTORY", raising=False)
+    before = [*ROOT.glob(".hypothesis/**/*")]
+    run_pytest(CASES, "--collect-only")
+    assert [*tmp_path.glob("hypothesis/*")]
+    assert [*ROOT.glob(".hypothesis/**/*")] == before
 
 
 @pytest.mark.parametrize(
