@@ -53,6 +53,14 @@ def test_a_failure_names_call_clause_and_expectation(run_pytest: Callable[..., A
     assert "helpers/" not in printed, "a failure is shown at the case's own line"
 
 
+def test_a_directory_that_nobody_named_does_not_stay(
+    run_pytest: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    run_pytest(FAILING, "-n", "2")
+    assert list(tmp_path.glob("kernel-matrix-*")) == []
+
+
 def test_a_reason_to_skip_is_told_once_with_its_count(run_pytest: Callable[..., Any]) -> None:
     printed = run_pytest("suites/process_vmsplice/test_presence.py", "--process-vmsplice-nr", "600")
     lines = [line for line in printed.stdout.splitlines() if line.startswith("SKIPPED")]
