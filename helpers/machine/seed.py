@@ -77,7 +77,7 @@ def make_seed(agent: bytes, *, nonce: str, channel: str, cidata: bool) -> Seed:
     ).encode()
     # whole sectors, so that a shell can be fed with them
     script += b"\n" * (-len(script) % SECTOR)
-    meta = f"instance-id: {nonce}\nlocal-hostname: kernel-matrix\n".encode()
+    meta = f"instance-id: {nonce}\n".encode()
     data = iso9660(
         {"AGENT": agent, "META-DATA": meta, "USER-DATA": script},
         "CIDATA" if cidata else "KERNEL_MATRIX",

@@ -23,8 +23,15 @@ def resolve(selector: str, as_json: bool, build: bool) -> None:
     tree:<directory>                   what was built in a tree
     tree:<directory>+build             the same with --build: a copy is configured and built
     path:arch/x86/boot/bzImage         a kernel image
+    image:<disk.qcow2>                 a disk image, with its own kernel and user space
+      ,user=<name>,password=<word>     log in as them, and use sudo; else root or cloud-init
+      ,kernel=<bzImage>,initrd=<file>,append=<arguments>
+    gvisor                             gVisor's implementation of the calls, the package runsc
     local                              the running kernel
     or an id in matrix.toml
+
+    A password in a selector is in the run's records too; one in
+    KERNEL_MATRIX_IMAGE_PASSWORD is not.
     """
     entry = manifest.load().find(built(selector) if build else selector)
     kernel = entry.applied(
