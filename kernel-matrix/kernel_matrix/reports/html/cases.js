@@ -64,7 +64,7 @@ export function casesView(report, filter) {
   const rank = ({ found }) => WORST_FIRST.indexOf(report.result(found, kernel).verdict);
   const milliseconds = ({ found }) => report.milliseconds(found, kernel);
   draw();
-  return { view: el("div", { class: "pane" }, bar, scroll), search, draw };
+  return { view: el("div", { class: "pane" }, el("h1", { class: "spoken" }, "Cases"), bar, scroll), search, draw };
 }
 
 function clauseRow(clause) {

@@ -30,9 +30,11 @@ export function behaviour(report) {
     "div", { class: "page" },
     el("h1", {}, "Behaviour"),
     el("p", { class: "subject" }, "Observed clauses bind no kernel: what they answer is recorded and compared, and is never a failure."),
-    section(report, drift, "Drifts between kernels", "Every observed clause answers the same on all kernels of this run."),
+    report.kernels.length > 1 && section(
+      report, drift, "Drifts between kernels", "Every observed clause answers the same on all kernels of this run.",
+    ),
     steady.length > 0 && [
-      el("h2", {}, `The same on every kernel (${steady.length})`),
+      el("h2", {}, `${report.kernels.length > 1 ? "The same throughout" : "Answers"} (${steady.length})`),
       el("dl", { class: "steady" }, steady.map((found) => [
         el("dt", {}, caseLink(found)),
         el("dd", {}, answers(report, found) || el("span", { class: "none" }, "no answer")),
@@ -43,7 +45,11 @@ export function behaviour(report) {
 
 function answers(report, found) {
   const outcomes = report.kernels.map((kernel) => report.result(found, kernel)).filter(telling);
-  return [...new Set(outcomes.map((o) => o.observed || (o.skip ? `skip (${o.skip}: ${o.reason})` : o.verdict)))].join("; ");
+  const observed = outcomes.filter((outcome) => outcome.observed);
+  const texts = observed.length
+    ? observed.map((outcome) => outcome.observed)
+    : outcomes.map((outcome) => (outcome.skip ? `skip (${outcome.skip}: ${outcome.reason})` : outcome.verdict));
+  return [...new Set(texts)].join("; ");
 }
 
 /** By lines of kernels, and in each line by where it changes: most changes have company. */

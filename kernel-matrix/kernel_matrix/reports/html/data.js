@@ -6,7 +6,7 @@ const NO_CLAUSE = "no clause";
 
 /** The JSON block as objects that point to each other. */
 export function unpack(raw) {
-  const text = (number) => raw.texts[number];
+  const text = (number) => raw.texts[number || 0];
   const outcomes = raw.outcomes.map((o) => ({
     verdict: o[0],
     observed: text(o[1]),
@@ -15,10 +15,10 @@ export function unpack(raw) {
     skip: text(o[4]),
     reason: text(o[5]),
     known: text(o[6]),
-    was: o[7],
+    was: o[7] || "",
     title: text(o[8]),
     trace: text(o[9]),
-    again: o[10],
+    again: o[10] || "",
   }));
   const clauses = raw.clauses.map(([id, strength, source, statement]) => {
     const [call, topic, ...rest] = id.split(":");
@@ -41,7 +41,7 @@ export function unpack(raw) {
   cases.forEach((found, number) => {
     found.number = number;
   });
-  const kernels = raw.kernels.map((kernel, number) => ({ ...kernel, number, ...names(kernel) }));
+  const kernels = raw.kernels.map((kernel, number) => ({ ...kernel, number, short: short(kernel.id) }));
   distinct(kernels);
   const changes = raw.changes.map((change) => ({
     ...change,
@@ -85,9 +85,9 @@ function unclaimed(clauses, file) {
   return found;
 }
 
-function names(kernel) {
-  const rest = kernel.id.slice(kernel.id.indexOf(":") + 1);
-  return { short: rest.replace(/\+[a-z]+$/, "") || kernel.id };
+/** A kernel's name under that of its line: "6.12" of "reference:6.12+debug". */
+function short(id) {
+  return id.slice(id.indexOf(":") + 1).replace(/\+[a-z]+$/, "") || id;
 }
 
 /** Labels and keys that tell a kernel from the one it is compared with. */

@@ -15,7 +15,7 @@ from kernel_matrix import compare_text
 from kernel_matrix.compare import QUIET, Comparison, boundaries
 from kernel_matrix.expectations import SUITES
 from kernel_matrix.journal import Case
-from kernel_matrix.reports.results import KernelResults, Results
+from kernel_matrix.reports.results import KernelResults, Results, version_key
 from kernel_matrix.reports.texts import cut, facts, stamp
 from kernel_matrix.transitions import phrase, short
 
@@ -23,13 +23,13 @@ SCHEMA = 1
 
 LOG = 16384
 """Bytes of one log."""
-ALL_LOGS = 3_000_000
+ALL_LOGS = 2_000_000
 """Bytes of all logs of the page together."""
 WORDS = 1500
 """Bytes of a message or an answer."""
-ALL_WORDS = 1_500_000
-"""Bytes of all of those together; once they are used up a text has FEW."""
-FEW = 60
+ALL_WORDS = 1_000_000
+"""Bytes of all of those together."""
+NO_ROOM = "(left out to keep this page small)"
 
 LEFT_OUT = -1
 """In the place of a log that had no room."""
@@ -75,9 +75,12 @@ class Texts:
 
     def word(self, text: str) -> int:
         """A message or an answer, which may come from a guest."""
-        kept = visible(cut(text, WORDS if self.words > 0 else FEW))
+        kept = visible(cut(text, WORDS))
         if kept not in self.found:
-            self.words -= len(kept.encode())
+            size = len(kept.encode())
+            if size > self.words:
+                return self.name(NO_ROOM)
+            self.words -= size
         return self.name(kept)
 
     def log(self, text: str) -> int:
@@ -143,9 +146,10 @@ class Encoder:
             row = (strength, "", "")
             if known is not None:
                 row = (known.strength.value, known.source, known.text)
-            self._clause_rows[ident] = [len(self._clause_rows), ident, *map(self.texts.name, row)]
-        number: int = self._clause_rows[ident][0]
-        return number
+            number = len(self._clause_rows)
+            self._clause_rows[ident] = [number, visible(ident), *map(self.texts.name, row)]
+        found: int = self._clause_rows[ident][0]
+        return found
 
     def outcome(self, case: Case) -> int:
         """The number of what a case came to."""
@@ -206,9 +210,15 @@ class Encoder:
         return {
             "clauses": [row[1:] for row in self._clause_rows.values()],
             "cases": list(self._cases.values()),
-            "outcomes": list(self._outcomes),
+            "outcomes": [_trimmed(outcome) for outcome in self._outcomes],
             "texts": list(self.texts.found),
         }
+
+
+def _trimmed(outcome: tuple[Any, ...]) -> list[Any]:
+    """Without the empty ones at its end, which are most of it."""
+    last = max(place for place, value in enumerate(outcome) if value)
+    return list(outcome[: last + 1])
 
 
 def encode(results: Results, comparison: Comparison | None, start: str) -> dict[str, Any]:
@@ -245,10 +255,15 @@ def _columns(results: Results, comparison: Comparison | None) -> Iterable[Column
     """The kernels in the order of their versions, each behind the one it is compared with."""
     before = {id(pair.after): pair.before for pair in comparison.pairs} if comparison else {}
     for line in results.in_order():
-        for kernel in line:
+        for kernel in sorted(line, key=_place):
             if id(kernel) in before:
                 yield Column(before[id(kernel)], before=True)
             yield Column(kernel)
+
+
+def _place(kernel: KernelResults) -> Any:
+    """A kernel that is not available has no version; its series is in its name."""
+    return version_key(kernel.version or kernel.id.partition(":")[2])
 
 
 def _changes(

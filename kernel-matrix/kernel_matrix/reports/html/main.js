@@ -10,7 +10,7 @@ import { known, reasons } from "./known.js";
 import { matrix } from "./matrix.js";
 import { overview } from "./overview.js";
 
-const PRINTED = 100; // results that are printed with all that is known of them
+const PRINTED = 25; // findings that are printed with all that is known of them
 
 const report = unpack(JSON.parse(document.getElementById("data").textContent));
 const filter = newFilter(report);
@@ -131,7 +131,8 @@ document.addEventListener("keydown", (event) => {
 /** On paper all parts follow each other, with what is not as promised unfolded. */
 function forPrint() {
   for (const name of Object.keys(PARTS)) part(name);
-  content.append(...Object.keys(PARTS).map((name) => made[name].view));
+  // The matrix is the longest, and few read it on paper.
+  content.append(...Object.keys(PARTS).map((name) => made[name].view), made.matrix.view);
   const folds = [...made.overview.view.querySelectorAll(".findings > details")].slice(0, PRINTED);
   for (const fold of folds) {
     fold.open = true;

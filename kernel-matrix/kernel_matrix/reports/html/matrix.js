@@ -9,8 +9,8 @@ import { VERDICTS } from "./words.js";
 export function matrix(report, filter) {
   const { bar, search, count } = filterBar(report, filter, () => draw());
   const scroll = el("div", { class: "scroll", role: "region", "aria-label": "Clauses by kernels", tabindex: "0" });
-  const view = el("div", { class: "pane" }, bar, scroll);
-  let rows = [];
+  const view = el("div", { class: "pane" }, el("h1", { class: "spoken" }, "Clauses by kernels"), bar, scroll);
+  let calls = [];
   let columns = null;
 
   const draw = () => {
@@ -19,25 +19,24 @@ export function matrix(report, filter) {
     if (columns !== key) {
       columns = key;
       const built = table(report, kernels);
-      rows = built.rows;
+      calls = built.calls;
       scroll.replaceChildren(built.table);
     }
     let shown = 0;
-    for (const group of rows) {
-      let open = 0;
-      for (const topic of group.topics) {
-        let left = 0;
-        for (const row of topic.rows) {
-          const found = shownCases(report, filter, row.clause, kernels).length > 0;
-          row.node.hidden = !found || !group.open;
-          left += found;
-        }
-        topic.node.hidden = !left || !group.open || !topic.name;
-        open += left;
+    for (const call of calls) {
+      let left = 0;
+      for (const topic of call.topics) {
+        const kept = topic.rows.filter(({ clause, node }) => {
+          const any = shownCases(report, filter, clause, kernels).length > 0;
+          node.hidden = !any || !call.open;
+          return any;
+        });
+        topic.node.hidden = !kept.length || !call.open || !topic.name;
+        left += kept.length;
       }
-      group.node.hidden = !open;
-      group.count.textContent = many(open, "clause");
-      shown += open;
+      call.node.hidden = !left;
+      call.count.textContent = many(left, "clause");
+      shown += left;
     }
     count.textContent = `${shown} of ${many(report.clauses.length, "clause")}`;
     rove(scroll);
@@ -76,7 +75,7 @@ function table(report, kernels) {
   }
   const groups = [...calls].map(([call, topics]) => group(report, kernels, call, topics));
   return {
-    rows: groups,
+    calls: groups,
     table: sized(kernels.length, el(
       "table", { class: "matrix" },
       el("caption", { class: "spoken" }, "What each clause comes to on each kernel. Arrow keys move between the cells, Enter opens the details."),
@@ -158,28 +157,35 @@ function row(report, kernels, clause) {
   return el("tr", { class: "clause", "data-clause": clause.id }, el("th", { scope: "row" }, link), cells);
 }
 
-function cell(clause, kernel, { verdict, counts, total, answers }, line, changes) {
+function cell(clause, kernel, found, line, changes) {
+  const { verdict, counts, total, answers } = found;
   if (!verdict) return el("td", { class: line }, spoken("not run"));
-  const { sign, say } = VERDICTS[verdict];
-  const part = total > 1 && verdict !== "pass" && counts[verdict] < total ? `${counts[verdict]}/${total}` : "";
-  let text = verdict === "pass" || verdict === "skip" ? "" : say;
-  if (answers.length) text = answers.length === 1 ? answers[0].replace(/^-1 (?=E[A-Z0-9]+$)/, "") : `${answers.length} answers`;
-  const words = answers.length ? `observed ${answers.join("; ")}` : say;
+  const words = answers.length ? `observed ${answers.join("; ")}` : VERDICTS[verdict].say;
   const of = (total > 1 ? `, ${counts[verdict]} of ${total} cases` : "") + (changes ? "; changes here" : "");
   const kinds = [`v-${verdict}`, answers.length && "answer", answers.length === 1 && "single", line, changes && "differs"];
   return el(
     "td", { class: kinds.filter(Boolean).join(" ") },
     el(
       "a", { href: address(clause.id, kernel), tabindex: "-1", title: `${kernel.label}: ${words}${of}` },
-      el("span", { "aria-hidden": "true" }, !answers.length && `${sign} `, text, part && el("small", {}, part)),
+      el("span", { "aria-hidden": "true" }, seen(found)),
       spoken(`${words}${of}`),
     ),
   );
 }
 
+/** What is seen in a cell: the sign, a word where it is not the rule, and how many cases. */
+function seen({ verdict, counts, total, answers }) {
+  if (answers.length > 1) return `${answers.length} answers`;
+  if (answers.length) return answers[0].replace(/^-1 (?=E[A-Z0-9]+$)/, "");
+  const { sign, say } = VERDICTS[verdict];
+  if (verdict === "pass") return sign;
+  const part = counts[verdict] < total && el("small", {}, `${counts[verdict]}/${total}`);
+  return [verdict === "skip" ? sign : `${sign} ${say}`, part];
+}
+
 // One cell of the table is in the order of the Tab key; arrows move from it.
 
-const links = (row) => [...row.querySelectorAll("th > a, th > button, td > a")];
+const links = (line) => [...line.querySelectorAll("th > a, th > button, td > a")];
 
 function rove(scroll) {
   if (scroll.querySelector('tr:not([hidden]) a[tabindex="0"]')) return;

@@ -89,7 +89,7 @@ function log(report, found, kernels, number) {
   const name = LOGS[number];
   const having = kernels.filter((kernel) => report.logs(found, kernel)[number] !== undefined && report.logs(found, kernel)[number] !== "");
   if (!having.length) return null;
-  const text = el("pre", { tabindex: "0", role: "region", "aria-label": `${name} of ${found.names}${found.row}` });
+  const text = el("pre", { tabindex: "0", role: "group", "aria-label": `${name} of ${found.names}${found.row}` });
   const choice = el("select", { "aria-label": `Kernel of the ${name}`, onchange: () => fill() },
     having.map((kernel, place) => el("option", { value: String(place) }, kernel.label)));
   const fill = () => {

@@ -17,7 +17,7 @@ export function overview(report) {
     report.comparison && compared(report),
     findings(report),
     calls(report),
-    kernels(report),
+    kernelTable(report),
     legend(report),
   );
 }
@@ -139,7 +139,7 @@ const COUNTS = [
   ["hang", ["hang"]], ["skip", ["skip"]], ["error", ["error"]], ["miss", ["miss"]],
 ];
 
-function kernels(report) {
+function kernelTable(report) {
   const columns = COUNTS.filter(([name, verdicts]) =>
     ["pass", "fail", "skip"].includes(name) || report.kernels.some((k) => verdicts.some((v) => k.counts[v])));
   return [
