@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.errors import UserError
-from kernel_matrix import build_log
+from kernel_matrix import build_log, errands
 from kernel_matrix.providers import Say
 
 # Program -> Debian package. gelf.h is a header: objtool, which every x86 kernel builds, needs it.
@@ -108,7 +108,7 @@ def make(
         )
         assert process.stdout is not None
         try:
-            with process.stdout as lines:
+            with errands.errand(process), process.stdout as lines:
                 for line in lines:
                     out.write(line)
                     if progress and (told := progress.line(line.rstrip("\n"), time.monotonic())):

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from helpers.cache import cache_dir, scratch, unwritable
 from helpers.errors import UserError
+from kernel_matrix import errands
 from kernel_matrix.providers import NotAvailable, Say, debversion
 from kernel_matrix.providers.apt import Apt
 from kernel_matrix.providers.aptsources import find_mirror
@@ -236,9 +237,9 @@ def digest(*parts: str) -> str:
 
 
 def _run(argv: list[str], what: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
+    done = errands.run(argv)
     if done.returncode:
-        lines = done.stderr.strip().splitlines()
+        lines = done.stdout.strip().splitlines()
         raise UserError(f"{what}: {lines[0] if lines else f'status {done.returncode}'}")
 
 

@@ -51,6 +51,10 @@ class _Commands(click.Group):
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             ctx.exit(Status.USAGE)
+        except KeyboardInterrupt as interrupt:
+            # click itself would call it "Aborted!" and status 1, which is findings.
+            click.echo(": ".join(filter(None, ("interrupted", str(interrupt)))), err=True)
+            ctx.exit(Status.INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output has seen enough; python must not complain when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

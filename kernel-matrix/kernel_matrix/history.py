@@ -66,6 +66,7 @@ CREATE TABLE outcome(      -- a verdict with everything that belongs to it
 """
 
 _BUSY_SECONDS = 30.0
+_WAIT_SECONDS = 0.5
 # What a file that is no database of ours, or is one no more, answers.
 _NO_DATABASE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
@@ -171,7 +172,7 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
         sqlite3.Error: it cannot be written.
     """
     with closing(_connect(path, "rwc")) as database:
-        database.execute("BEGIN IMMEDIATE")
+        _begin(database)
         try:
             if _is_new(database):
                 for statement in SCHEMA.split(";"):
@@ -186,9 +187,21 @@ def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
             raise
 
 
+def _begin(database: sqlite3.Connection) -> None:
+    """Wait for the others. SQLite itself would wait for them where no interrupt is heard."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+
+
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=_WAIT_SECONDS, isolation_level=None)
 
 
 def _is_new(database: sqlite3.Connection) -> bool:

@@ -21,6 +21,7 @@ from helpers.errors import UserError
 from kernel_matrix import (
     about,
     cells,
+    errands,
     expectations,
     journal,
     locked,
@@ -154,8 +155,9 @@ class Run:
         return cls(directory, planned, options, jobs, watch, IDLE_SECONDS * scale, deviations)
 
     def stop(self) -> None:
-        """End it soon; what is running is told to report what it has."""
+        """End it soon; what is running is told to report what it has. May be called again."""
         self._stop.set()
+        errands.end_all()
 
     def execute(self) -> None:
         """Start it and return; see over."""
@@ -199,7 +201,8 @@ class Run:
                 blame = Status.USAGE if cell.entry.explicit else Status.CLEAN
                 self._end(cell, Summary(cell.entry.id, problem=str(error), blame=blame))
             except UserError as error:
-                self._end(cell, Summary(cell.entry.id, problem=str(error), blame=Status.HARNESS))
+                problem = "not started: interrupted" if self._stop.is_set() else str(error)
+                self._end(cell, Summary(cell.entry.id, problem=problem, blame=Status.HARNESS))
             except Exception as error:
                 problem = f"internal error: {type(error).__name__}: {error}"
                 self._end(cell, Summary(cell.entry.id, problem=problem, blame=Status.HARNESS))
@@ -246,7 +249,7 @@ class Run:
     def _run_cell(self, cell: Cell) -> Summary:
         if self._stop.is_set():
             return Summary(cell.entry.id, problem="not started: interrupted")
-        local = cell.kernel is not None and cell.kernel.image is None
+        local = cell.kernel is not None and not cell.kernel.disposable
         self._phase(cell, "start" if local else "boot", "")
         follower = Follower(cell.directory / "journal.jsonl")
         log = cell.directory / "pytest.log"

@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -197,7 +197,10 @@ def run(
         options = replace(options, durations=durations_file.write(directory, seconds))
     planned = Plan(entries, options, after.deviations, locks)
     summaries, interrupted = _run(planned, directory, jobs)
-    status = after.conclude(directory, summaries)
+    try:
+        status = after.conclude(directory, summaries)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"kernel-matrix report {directory} says what is known") from None
     raise SystemExit(Status.INTERRUPTED if interrupted else status)
 
 
@@ -238,27 +241,38 @@ def _run(plan: Plan, directory: Path, jobs: int | None) -> "tuple[list[Summary],
     planned.locks = plan.locks
     display.show(planned.cells, jobs)
 
-    def terminate(number: int, frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, terminate)
-    interrupted = False
-    with display:
+    with display, _Interrupts() as interrupts:
         planned.execute()
         give_up = float("inf")
-        over = False
-        while not over and time.monotonic() < give_up:
-            try:
-                # Not Thread.join: interrupted, it takes the thread for ended.
-                over = planned.over.wait(runner.TICK)
-                display.refresh()
-            except KeyboardInterrupt:
-                if interrupted:
-                    break
-                interrupted = True
+        # Not Thread.join: interrupted, it takes the thread for ended.
+        while not planned.over.wait(runner.TICK) and time.monotonic() < give_up:
+            display.refresh()
+            if interrupts.count > 1:
+                break
+            if interrupts.count:
+                give_up = min(give_up, time.monotonic() + runner.STOP_SECONDS)
+                # With a debugger pytest got it as well, and ends in its own way.
                 if not options.interactive:
                     planned.stop()
-                # With a debugger pytest got it as well, and ends in its own way.
-                give_up = time.monotonic() + runner.STOP_SECONDS
     summaries = [cell.summary or runner.unfinished(cell) for cell in planned.cells]
-    return summaries, interrupted
+    return summaries, interrupts.count > 0
+
+
+class _Interrupts:
+    """Counts them: as an exception one could come where a run is half begun."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> "_Interrupts":
+        signal.signal(signal.SIGINT, self._take)
+        signal.signal(signal.SIGTERM, self._take)
+        return self
+
+    def _take(self, number: int, frame: object) -> None:
+        self.count += 1
+
+    def __exit__(self, *error: object) -> None:
+        # What is left can be interrupted anywhere.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from helpers.cache import cache_dir, unwritable
 from helpers.errors import UserError
+from kernel_matrix import errands
 from kernel_matrix.providers import Say
 from kernel_matrix.providers.aptsources import Mirror
 
@@ -226,10 +227,10 @@ class Apt:
         finally:
             os.close(write_end)
         try:
-            with os.fdopen(read_end, errors="replace") as progress:
+            with errands.errand(process), os.fdopen(read_end, errors="replace") as progress:
                 for percent in quarters(progress):
                     say(f"downloading {packages[0][0]}: {percent}%")
-            output, _ = process.communicate()
+                output, _ = process.communicate()
         except BaseException:
             process.kill()
             process.communicate()
@@ -245,16 +246,7 @@ class Apt:
         return [program, "-c", str(self.config), "-q", *arguments]
 
     def _run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self._argv(program, *arguments),
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
+        return errands.run(self._argv(program, *arguments), env=_environment())
 
 
 def quarters(status: Iterable[str]) -> Iterator[int]:

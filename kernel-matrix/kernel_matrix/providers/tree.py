@@ -6,13 +6,12 @@ O= named. tree:<directory>+build leaves it alone: a copy in the cache is configu
 
 import re
 import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from kernel_matrix import build_config, build_make, build_source
+from kernel_matrix import build_config, build_make, build_source, errands
 from kernel_matrix.build import REFERENCE
 from kernel_matrix.build_log import Progress
 from kernel_matrix.providers import Say, path
@@ -114,12 +113,10 @@ def _copy(directory: Path, copy: Path) -> None:
         target = partial
     else:
         target = copy
-    done = subprocess.run(
-        ["cp", "-a", "-u", "--reflink=auto", f"{directory}/.", str(target)],
-        capture_output=True, text=True, errors="replace", check=False,
-    )  # fmt: skip
+    done = errands.run(["cp", "-a", "-u", "--reflink=auto", f"{directory}/.", str(target)])
     if done.returncode:
-        raise UserError(f"cannot copy {directory}: {done.stderr.strip().splitlines()[0]}")
+        lines = done.stdout.strip().splitlines() or [f"cp ended with status {done.returncode}"]
+        raise UserError(f"cannot copy {directory}: {lines[0]}")
     if target is partial:
         _moved(partial, directory, copy)
         partial.rename(copy)

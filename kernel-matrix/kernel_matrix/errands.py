@@ -1,0 +1,47 @@
+"""Programs that are run on the way to a kernel: apt, make, tar, cp. They end with an interrupt.
+
+A thread that waits for one of them cannot be interrupted; the program can, and then the thread goes
+on and finds that it failed.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+_running: set["subprocess.Popen[Any]"] = set()
+
+
+@contextmanager
+def errand(process: "subprocess.Popen[Any]") -> Iterator[None]:
+    """While it is waited for in the block, end_all() ends it."""
+    _running.add(process)
+    try:
+        yield
+    finally:
+        _running.discard(process)
+
+
+def run(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run one to its end; what it says on both its outputs is stdout."""
+    with subprocess.Popen(
+        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace",
+    ) as process, errand(process):  # fmt: skip
+        output, _ = process.communicate()
+    return subprocess.CompletedProcess(argv, process.returncode, output)
+
+
+def end_all() -> None:
+    """Ask every one that runs to end, with what it has started if it has a group of its own."""
+    for process in list(_running):
+        with suppress(ProcessLookupError):
+            if os.getpgid(process.pid) == process.pid:
+                os.killpg(process.pid, signal.SIGTERM)
+            else:
+                process.terminate()
