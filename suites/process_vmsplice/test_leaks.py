@@ -71,7 +71,7 @@ def slabs(child):
     memory, text = child.memory(8192), b""
     while count := child.must.read(fd, memory, memory.length):
         text += child.peek(memory.address, count)
-    wanted = re.compile(rb"^(mm_struct|task_struct|filp|kmalloc-256)\s+(\d+)", re.M)
+    wanted = re.compile(rb"^(mm_struct|task_struct|filp|kmalloc-[\w-]+)\s+(\d+)", re.M)
     return {name: int(number) for name, number in wanted.findall(text)}
 
 

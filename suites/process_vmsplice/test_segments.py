@@ -128,6 +128,14 @@ def test_an_array_that_cannot_be_read_is_efault(caller, target, pipe, remote, wh
 
 
 @clause("process_vmsplice:errors:efault-array")
+@table("count", ("one", 1), ("many", c.UIO_MAXIOV))
+def test_an_array_of_gifts_that_cannot_be_read_is_efault(caller, target, pipe, count):
+    gift = c.SPLICE_F_GIFT
+    assert caller.process_vmsplice(target.pid, pipe.write, 8, count, gift) == Err(EFAULT)
+    pipe.holds()
+
+
+@clause("process_vmsplice:errors:efault-array")
 @table(
     "array", ("null", 0), ("kernel", KERNEL_ADDRESS), ("non-canonical", NON_CANONICAL), ("one", 1)
 )

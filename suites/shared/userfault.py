@@ -39,7 +39,11 @@ class Faults:
         owner.must.mmap(self.late, page, both, fixed | c.MAP_ANONYMOUS, NO_FILE, 0)
         self._fd = int(owner.must.userfaultfd(0))
         self._ioctl(_API, _UFFD_API, 0, 0)
-        self._ioctl(_REGISTER, self.late, page, _MISSING, 0)
+        self.register(self.late)
+
+    def register(self, address: int) -> None:
+        """Have whoever touches this page wait."""
+        self._ioctl(_REGISTER, address, self.owner.page_size, _MISSING, 0)
 
     def seal(self) -> Result:
         """EBUSY as long as somebody else refers to one of the pages."""
@@ -53,10 +57,11 @@ class Faults:
         """Until somebody waits for the page."""
         self.owner.must.read(self._fd, self._control, _MESSAGE)
 
-    def resolve(self) -> None:
-        """Let them go on."""
+    def resolve(self, address: int | None = None) -> None:
+        """Let those go on who wait for the last page, or for another one."""
         page = self.owner.page_size
-        self._ioctl(_COPY, self.late, self._source.address, page, 0, 0)
+        at = self.late if address is None else address
+        self._ioctl(_COPY, at, self._source.address, page, 0, 0)
 
     def _ioctl(self, command: int, *words: int) -> None:
         self.owner.poke(self._control.address, b"".join(w.to_bytes(_WORD, "little") for w in words))
