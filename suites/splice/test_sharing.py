@@ -142,4 +142,4 @@ def test_a_file_open_for_reading_alone_cannot_be_changed(
     assert caller.splice(again, None, pipe.write, None, 1, 0) == Ok(1)
     assert caller.write(pipe.write, more, 50) == Ok(50)
     file.holds(file.part(0, 100))
-    assert pipe.free_slots() == pipe.slots - 2
+    pipe.holds(file.part(0, 1), more.piece(more[:]))

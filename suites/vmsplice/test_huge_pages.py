@@ -40,7 +40,16 @@ def test_parts_of_a_transparent_huge_page_are_sent(
     start, stop = unaligned(memory, page)
     assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
     pipe.holds(memory.piece(memory[start:stop]))
-    assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * page)
+
+
+@clause("vmsplice:memory:huge")
+@HUGE
+@needs("page-sharing")
+@pytest.mark.usefixtures("huge_pages")
+def test_small_pages_of_a_transparent_huge_page_take_slots(caller: Child, pipe: Pipe) -> None:
+    memory = transparent(caller, 8, seed=1)
+    start, stop = unaligned(memory, caller.page_size)
+    assert caller.vmsplice(pipe.write, [memory[start:stop]], 1, 0) == Ok(3 * caller.page_size)
     assert pipe.free_slots() == pipe.slots - 4
 
 
@@ -56,7 +65,7 @@ def test_a_transparent_huge_page_is_not_split(caller: Child, pipe: Pipe) -> None
 
 
 @clause("vmsplice:memory:huge")
-@needs("root", "disposable", "config:CONFIG_HUGETLBFS")
+@needs("root", "disposable", "config:CONFIG_HUGETLBFS", "page-sharing")
 def test_a_huge_page_is_in_use_until_it_is_read(caller: Child, pipe: Pipe) -> None:
     page = caller.page_size
     with pool(caller, 2) as huge:
