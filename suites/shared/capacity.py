@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from errno import EAGAIN, EBUSY
 
+import pytest
+
 from fixtures.pipes import FILLING, Pipe
 from helpers.abi import constants as c
 from helpers.memory import Piece, spans
 from helpers.outcome import Err, Ok
+from suites.shared.rows import Row, instances
 from suites.shared.sender import Sender
 
 #: What a table of cases for a call names: the rule is the function's docstring.
@@ -159,3 +162,33 @@ def growing_keeps_the_content(sender: Sender, pipe: Pipe) -> None:
     sender.caller.must.fcntl(pipe.write, c.F_SETPIPE_SZ, slots * page)
     assert sender(pipe.write, [memory[60:100]]) == Ok(40)
     pipe.holds(memory.piece(memory[10:100]))
+
+
+def cases(call: str, *, short: str, eagain: str) -> pytest.MarkDecorator:
+    """All of them for one call.
+
+    Args:
+        call: its name.
+        short: the clause that it returns what fits, without the call's name.
+        eagain: the clause about a full pipe.
+    """
+    slots, merging = ("capacity:a-slot-for-each-page",), ("capacity:no-merging",)
+    safety = ("safety:write-leaves-memory-alone",)
+    rows = [
+        Row("a-segment-takes-a-slot", a_segment_takes_a_slot, slots),
+        Row("unaligned-range-takes-one-more", an_unaligned_range_takes_a_slot_more, slots),
+        Row("range-ending-with-a-page", a_range_that_ends_with_a_page_takes_no_slot_more, slots),
+        Row("unaligned-range-fills-less", an_unaligned_range_fills_less, slots),
+        Row("empty-segments-take-none", empty_segments_take_no_slot, slots),
+        Row("partly-read-slot-is-taken", a_partly_read_slot_is_still_taken, slots),
+        Row("full-pipe-cannot-shrink", a_full_pipe_cannot_shrink, slots),
+        Row("growing-keeps-the-content", growing_keeps_the_content, slots),
+        Row("same-byte-again", one_page_again_and_again_is_not_merged, merging),
+        Row("halves-of-a-page", neighbours_in_a_page_are_not_merged, merging),
+        Row("write-after-it", a_write_takes_a_slot_of_its_own, merging),
+        Row("write-leaves-the-memory-alone", a_write_does_not_join_the_last_slot, safety),
+        Row("takes-what-fits", a_full_pipe_takes_what_fits, (short,)),
+        Row("many-pages-in-a-segment", many_segments_fill_many_slots, (short,)),
+        Row("full-pipe-is-eagain", a_full_pipe_is_eagain, (eagain,)),
+    ]
+    return instances(call, rows)
