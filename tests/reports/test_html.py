@@ -52,7 +52,7 @@ def outcome(found, number):
 
 
 def test_every_case_of_every_kernel_is_there():
-    found = data.encode(RUN, None, "overview")
+    found = data.encode(RUN)
     texts = found["texts"]
     names = [texts[path] + texts[row] for path, row, *_ in found["cases"]]
     assert names == [each.id for each in CASES]
@@ -66,16 +66,15 @@ def test_every_case_of_every_kernel_is_there():
 
 def test_equal_results_are_kept_once():
     many = [kernel(f"debian:6.{n}", f"6.{n}", *CASES) for n in range(20)]
-    found = data.encode(run("r", *many), None, "overview")
+    found = data.encode(run("r", *many))
     assert len(found["outcomes"]) == len(CASES)
     assert len(found["texts"]) == len(set(found["texts"]))
 
 
 def test_kernels_are_in_the_order_of_their_versions():
     found = data.encode(
-        run("r", kernel("debian:6.12", "6.12", CASES[0]), kernel("debian:6.1", "6.1", CASES[0])),
-        None, "overview",
-    )  # fmt: skip
+        run("r", kernel("debian:6.12", "6.12", CASES[0]), kernel("debian:6.1", "6.1", CASES[0]))
+    )
     assert [each["id"] for each in found["kernels"]] == ["debian:6.1", "debian:6.12"]
 
 
@@ -84,7 +83,7 @@ def test_what_the_kernel_says_and_further_tries_are_told():
         CASES[3], title="KASAN: use-after-free in pipe_read", trace=("pipe_read", "vfs_read"),
         attempts=(Attempt("pass"),),
     )  # fmt: skip
-    found = data.encode(run("r", kernel("k", "6.1", tried)), None, "overview")
+    found = data.encode(run("r", kernel("k", "6.1", tried)))
     _, texts = outcome(found, 0)
     assert "KASAN: use-after-free in pipe_read" in texts
     assert "pipe_read\nvfs_read" in texts
@@ -95,7 +94,7 @@ def test_a_baseline_stands_before_its_kernel_and_regressions_are_marked():
     before = run("old", kernel("debian:6.1", "6.1.1", CASES[0]))
     now = replace(CASES[0], verdict="fail", observed=EINVAL, expected="0")
     after = run("new", kernel("debian:6.1", "6.1.2", now))
-    found = data.encode(after, compare.compare(before, after), "overview")
+    found = data.encode(after, compare.compare(before, after))
     assert [each["before"] for each in found["kernels"]] == [True, False]
     ((number, transition, regression, *_),) = found["comparison"]["pairs"][0]["changes"]
     assert (number, transition, regression) == (0, "regression", 1)
@@ -107,9 +106,8 @@ def test_a_boundary_has_its_spans():
     new = replace(old, observed=EINVAL)
     versions = ("6.1", "6.2", "6.3")
     found = data.encode(
-        run("r", *(kernel(f"debian:{v}", v, old if v == "6.1" else new) for v in versions)),
-        None, "overview",
-    )  # fmt: skip
+        run("r", *(kernel(f"debian:{v}", v, old if v == "6.1" else new) for v in versions))
+    )
     (change,) = found["changes"]
     assert (change["drift"], change["kernels"]) == (True, [0, 1, 2])
     spans = [(first, last, found["texts"][words]) for first, last, words, _ in change["spans"]]
@@ -158,7 +156,7 @@ def test_a_log_is_cut_and_logs_that_have_no_room_are_named():
         case(str(n), "fail" if n == 150 else "pass", transcript=f"{n} " + "x" * 100_000)
         for n in range(200)
     ]
-    found = data.encode(run("r", kernel("k", "6.1", *long)), None, "overview")
+    found = data.encode(run("r", kernel("k", "6.1", *long)))
     logs = found["kernels"][0]["logs"]
     kept = [number for number, (transcript, *_) in logs.items() if transcript != data.LEFT_OUT]
     assert kept[0] == 150  # what failed comes before what passed
@@ -170,7 +168,7 @@ def test_a_log_is_cut_and_logs_that_have_no_room_are_named():
 
 def test_texts_that_have_no_room_say_so():
     many = [case(str(n), "fail", message=f"{n}" + "m" * 1400) for n in range(2000)]
-    found = data.encode(run("r", kernel("k", "6.1", *many)), None, "overview")
+    found = data.encode(run("r", kernel("k", "6.1", *many)))
     assert data.NO_ROOM in found["texts"]
     assert len(json.dumps(found)) < 2_000_000
 

@@ -68,9 +68,10 @@ def show(chromium, tmp_path):
     """Opens a report; what the page complains of fails the case."""
     pages = []
 
-    def show(results=MATRIX, comparison=None, part="", **how):
+    def show(results=MATRIX, comparison=None, part="", earlier=None, **how):
         path = tmp_path / "report.html"
-        path.write_text(html.render(results, comparison), encoding="utf-8")
+        written = html.render(results, comparison, earlier=earlier)
+        path.write_text(written, encoding="utf-8")
         page = chromium.open(path, **how)
         if part:
             go(page, part)
@@ -224,6 +225,13 @@ def test_the_details_have_everything(show):
         "a line of the console", "differs from debian 6.12.1-1 on",
     ):  # fmt: skip
         assert text in detail
+
+
+def test_the_details_have_what_earlier_runs_say(show):
+    line = "debian:6.12: pass (6.12.0, 3 runs, 2026-01-02)"
+    page = show(part=EFAULT, earlier={FIRST.id: [line]})
+    page.click(".earlier summary")
+    assert texts(page, ".earlier li") == [line]
 
 
 @pytest.mark.parametrize(

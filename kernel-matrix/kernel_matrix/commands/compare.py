@@ -95,7 +95,7 @@ def _sides(before: "Results", after: "Results", name: str, out: Path | None, mos
     elif name == "markdown":
         give(compare_markdown.render(compared), out)
     elif name == "html":
-        give(html.render(after, compared), out)
+        give(html.render_with_history(after, compared), out)
     else:
         colours = paint() if out is None else table.plain
         give(compare_text.render(compared, colours, most or compare_text.MOST), out)
@@ -117,7 +117,7 @@ def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> i
         compare_markdown.write_boundaries(page, found)
         give(page.text(), out)
     elif name == "html":
-        give(html.render(results, start="changes"), out)
+        give(html.render_with_history(results, start="changes"), out)
     else:
         colours = paint() if out is None else table.plain
         text = compare_text.render_boundaries(found, colours, most or compare_text.MOST)

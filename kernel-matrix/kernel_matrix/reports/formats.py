@@ -26,7 +26,7 @@ FORMATS = {
     "ktap": Format("results.ktap", lambda found, _: ktap.render(found)),
     "kcidb": Format("kcidb.json", lambda found, _: kcidb.render(found)),
     "markdown": Format("summary.md", summary.render),
-    "html": Format("report.html", html.render),
+    "html": Format("report.html", html.render_with_history),
     "json": Format("results.json", lambda found, _: to_json(found)),
 }
 

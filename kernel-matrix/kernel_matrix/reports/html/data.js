@@ -59,11 +59,11 @@ export function unpack(raw) {
       spans.slice(1).flatMap((span) => found.clauses.map((clause) => edge(clause, line[span.first])))));
   return {
     ...raw, texts: null, outcomes: null, kernels, clauses, cases, changes, comparison,
-    history: raw.history || {},
     result: (found, kernel) => outcomes[kernel.outcomes[found.number]] || null,
     /** Whether a case of a clause does something else there than on the kernel before. */
     changesOn: (clause, kernel) => edges.has(edge(clause, kernel)),
     milliseconds: (found, kernel) => kernel.milliseconds[found.number],
+    earlier: (found) => (raw.earlier[found.number] || []).map(text),
     logs: (found, kernel) =>
       (kernel.logs[found.number] || []).map((number) => (number < 0 ? null : text(number))),
   };

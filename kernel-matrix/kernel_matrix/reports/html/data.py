@@ -5,7 +5,7 @@ have no room are left out with a note, those of unexpected results last.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,6 +140,10 @@ class Encoder:
             ]
         return self._numbers[case.id]
 
+    def number(self, ident: str) -> int:
+        """The number of a case that is there."""
+        return self._numbers[ident]
+
     def _clause(self, ident: str, strength: str) -> int:
         if ident not in self._clause_rows:
             known = self._clauses.get(ident)
@@ -221,13 +225,19 @@ def _trimmed(outcome: tuple[Any, ...]) -> list[Any]:
     return list(outcome[: last + 1])
 
 
-def encode(results: Results, comparison: Comparison | None, start: str) -> dict[str, Any]:
+def encode(
+    results: Results,
+    comparison: Comparison | None = None,
+    start: str = "overview",
+    earlier: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
     """Everything that the page shows.
 
     Args:
         results: a run, judged.
         comparison: of it with a baseline, None if there is none.
         start: the part that is shown first.
+        earlier: what earlier runs say of a case, in lines.
     """
     columns = list(_columns(results, comparison))
     encoder = Encoder(load_clauses(SUITES))
@@ -246,6 +256,10 @@ def encode(results: Results, comparison: Comparison | None, start: str) -> dict[
         "start": start,
         "kernels": kernels,
         "changes": list(_changes(results, encoder, places)),
+        "earlier": {
+            encoder.number(name): list(map(encoder.texts.word, lines))
+            for name, lines in (earlier or {}).items()
+        },
         "comparison": comparison and _comparison(comparison, encoder, places),
     }
     return found | encoder.tables()

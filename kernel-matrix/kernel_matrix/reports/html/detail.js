@@ -30,7 +30,6 @@ export function detail(report, { clause, only, kernel }, back) {
       "p", { class: "note only" }, `Only on ${kernel.label}. `,
       el("a", { href: address(only ? only.id : clause.id) }, "Show all kernels"),
     ),
-    history(report, clause),
   );
   const cases = only ? [only, ...clause.cases.filter((found) => found !== only)] : clause.cases;
   const few = cases.length <= (kernels.length === 1 ? OPEN : OPEN / 4);
@@ -74,6 +73,7 @@ function caseFold(report, found, kernels, asked) {
       el("p", { class: "file" }, found.file, " ", el("a", { href: address(found.id) }, "link to this case")),
       el("div", {}, changesOf(report, found)),
       el("div", {}, parts.map((part) => block(report, found, part, 3))),
+      earlier(report, found) || "",
       parts.length ? "" : el("p", { class: "note" }, `Not run on ${inWords(report, kernels)}.`),
     );
   };
@@ -94,11 +94,11 @@ function changesOf(report, found) {
   return texts.map((text) => el("p", { class: "boundary" }, text));
 }
 
-/** What earlier runs say, where the data has it: [when, kernel, verdict] of each case. */
-function history(report, clause) {
-  const lines = clause.cases.flatMap((found) =>
-    (report.history[found.number] || []).map(([when, on, verdict]) =>
-      el("li", {}, mark(verdict), ` ${when} ${on} ${found.row}`)),
+/** What earlier runs say of a case, if a history was at hand. */
+export function earlier(report, found) {
+  const lines = report.earlier(found);
+  return lines.length > 0 && el(
+    "details", { class: "earlier" }, el("summary", {}, "Earlier runs"),
+    el("ul", {}, lines.map((line) => el("li", { class: "value" }, line))),
   );
-  return lines.length > 0 && el("details", { class: "history" }, el("summary", {}, "Earlier runs"), el("ul", {}, lines));
 }

@@ -3,7 +3,7 @@
 import { inWords, judged } from "./data.js";
 import { address, el, many, paged } from "./dom.js";
 import { badge, block, groups, mark } from "./outcome.js";
-import { caseName } from "./detail.js";
+import { caseName, earlier } from "./detail.js";
 import { STRENGTHS, UNEXPECTED, VERDICTS, WORST_FIRST } from "./words.js";
 
 const PAGE = 50;
@@ -126,6 +126,7 @@ function folds(report, items) {
         ...cases.slice(0, PAGE).flatMap((found) => [
           cases.length > 1 && el("p", { class: "file" }, el("a", { href: address(found.id) }, found.row)),
           ...groups(report, found, some).map((group) => block(report, found, group, 3)),
+          earlier(report, found),
         ]).filter(Boolean),
       );
     });
