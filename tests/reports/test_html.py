@@ -8,14 +8,17 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from click.testing import CliRunner
 
 from kernel_matrix import compare
+from kernel_matrix.cli import cli
 from kernel_matrix.journal import Attempt
-from kernel_matrix.reports import html
+from kernel_matrix.reports import formats, html
 from kernel_matrix.reports.html import data, page
 
 from .samples import CASES, EINVAL, RUN, case, kernel, run
 
+FAILED = replace(CASES[0], verdict="fail", observed=EINVAL, expected="0")
 HOSTILE = (
     "</script><script>pwned=1</script>",
     "<img src=x onerror=pwned=1>",
@@ -92,8 +95,7 @@ def test_what_the_kernel_says_and_further_tries_are_told():
 
 def test_a_baseline_stands_before_its_kernel_and_regressions_are_marked():
     before = run("old", kernel("debian:6.1", "6.1.1", CASES[0]))
-    now = replace(CASES[0], verdict="fail", observed=EINVAL, expected="0")
-    after = run("new", kernel("debian:6.1", "6.1.2", now))
+    after = run("new", kernel("debian:6.1", "6.1.2", FAILED))
     found = data.encode(after, compare.compare(before, after))
     assert [each["before"] for each in found["kernels"]] == [True, False]
     ((number, transition, regression, *_),) = found["comparison"]["pairs"][0]["changes"]
@@ -216,6 +218,26 @@ def test_modules_are_after_those_that_they_import():
 def test_without_scripts_there_is_a_table():
     written = html.render(RUN)
     assert "<tr><th scope=row>debian 6.1.192-1<td>1 pass, 1 fail" in written
+
+
+def test_a_run_writes_it_beside_the_others(tmp_path):
+    (path,) = formats.write(tmp_path, ["html"], RUN, None)
+    assert path == tmp_path / "report.html"
+    assert embedded(path.read_text())["start"] == "overview"
+
+
+def test_compare_writes_it_too(tmp_path):
+    kernels = [kernel("debian:6.1", "6.1", CASES[0]), kernel("debian:6.1", "6.1", FAILED)]
+    sides = [tmp_path / name for name in ("before.json", "after.json")]
+    for side, each in zip(sides, kernels, strict=True):
+        side.write_text(formats.to_json(run("r", each)))
+    out = tmp_path / "report.html"
+    for words, status, start in ((sides, 1, "overview"), (sides[:1], 4, "changes")):
+        asked = ["compare", *map(str, words), "--format", "html", "--out", str(out)]
+        assert CliRunner().invoke(cli, asked).exit_code == status
+        found = embedded(out.read_text())
+        assert found["start"] == start
+    assert found["source"] == "before.json"
 
 
 @pytest.mark.slow
