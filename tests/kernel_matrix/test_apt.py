@@ -1,7 +1,9 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from helpers.errors import UserError
 from kernel_matrix.providers import apt, aptsources
 from kernel_matrix.providers.aptsources import Entry, Mirror
 
@@ -168,3 +170,18 @@ def test_progress_is_told_by_quarters():
     lines = [f"dlstatus:1:{percent}:Retrieving file 1 of 3 (2s remaining)\n" for percent in
              ("0.0", "12.5", "26.1", "27", "80.0", "100.0", "100.0")]  # fmt: skip
     assert list(apt.quarters(["pmstatus:x:1:y", *lines])) == [25, 75, 100]
+
+
+def test_a_full_disk_is_no_network_that_is_not_there(tmp_path, monkeypatch):
+    output = "".join(
+        f"Err:{n} http://one.example {suite} InRelease\n"
+        "  Error writing to file - write (28: No space left on device)\n"
+        for n, suite in enumerate(apt.SUITES)
+    )
+    done = subprocess.CompletedProcess([], 100, output)
+    monkeypatch.setattr(apt.Apt, "_run", lambda *arguments: done)
+    monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path))
+    mirror = Mirror("http://one.example/debian", "http://one.example/security")
+    prepared = apt.Apt.prepared(mirror)
+    with pytest.raises(UserError, match="No space left on device; free some space"):
+        prepared.update(lambda line: None)

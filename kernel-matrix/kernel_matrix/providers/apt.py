@@ -171,16 +171,16 @@ class Apt:
         say(f"fetching Debian's package lists ({len(SUITES)} suites)")
         # One retry, not the usual three: without a network they cost seven seconds.
         done = self._run("apt-get", "-o", "Acquire::Retries=1", "update")
+        if _full(done.stdout):
+            raise UserError(
+                f"cannot write to {self.state}: No space left on device; free some space"
+            )
         missing = failed_suites(done.stdout)
         if len(missing) == len(SUITES):
             reason = next(iter(missing.values()))
             raise UserError(
                 f"cannot fetch Debian's package lists: {reason}; "
                 "is the network there, and is KERNEL_MATRIX_MIRROR right?"
-            )
-        if _full(done.stdout):
-            raise UserError(
-                f"cannot write to {self.state}: No space left on device; free some space"
             )
         return missing
 
