@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from functools import cache
+from typing import Any, Protocol, TypeGuard
 
 from helpers import abi, wire
 from helpers.abi import Param, Prototype, constants, ffi
@@ -37,7 +38,6 @@ _SYMBOLS: dict[tuple[str, str], tuple[str, bool]] = {
 }
 
 
-@runtime_checkable
 class Span(Protocol):
     """A stretch of memory: what a segment of an iovec can be made of."""
 
@@ -53,6 +53,11 @@ class Span(Protocol):
 
 
 Segment = Span | tuple[int | None, int]
+
+
+def _is_span(value: object) -> TypeGuard[Span]:
+    """Whether it is a Span; isinstance() of a protocol takes longer than a call."""
+    return hasattr(value, "address") and hasattr(value, "length")
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def _encode_one(prototype: Prototype, param: Param, value: Any, entry: Abi) -> t
         return _value(value), None
     if param.is_iovec and isinstance(value, (list, tuple)):
         return bytes((Arg.WORDS,)) + _iovecs(prototype, param, value, entry), None
-    if isinstance(value, Span):
+    if _is_span(value):
         _check_address(prototype, param, value.address, entry)
         return _value(value.address), None
     if isinstance(value, str) and param.const:
@@ -189,7 +194,6 @@ def _iovecs(prototype: Prototype, param: Param, segments: Sequence[Any], entry: 
     low, high = (-(1 << 31), 0xFFFFFFFF) if width == 4 else (_REGISTER_LOW, _REGISTER_HIGH)
     pairs = []
     for segment in segments:
-        # not isinstance(segment, Span): a thousand of those take longer than the call
         base = getattr(segment, "address", None)
         length = getattr(segment, "length", None)
         if isinstance(segment, tuple) and len(segment) == 2:
@@ -242,7 +246,7 @@ def _show_one(call: str, param: Param, value: Any) -> str:
         if len(value) > _IOVEC_SHOWN:
             pieces.append(f"... {len(value) - _IOVEC_SHOWN} more")
         return f"[{', '.join(pieces)}]"
-    if isinstance(value, Span):
+    if _is_span(value):
         return hex(value.address)
     if isinstance(value, str):
         return f'"{value}"'
@@ -253,11 +257,10 @@ def _show_one(call: str, param: Param, value: Any) -> str:
 
 
 def _show_segment(segment: Segment) -> str:
-    base, length = (
-        (segment.address, segment.length)
-        if isinstance(segment, Span)
-        else (segment[0] or 0, segment[1])
-    )
+    if isinstance(segment, tuple):
+        base, length = segment[0] or 0, segment[1]
+    else:
+        base, length = segment.address, segment.length
     return f"{{iov_base={base & _REGISTER_HIGH:#x}, iov_len={_number(length)}}}"
 
 
@@ -276,10 +279,14 @@ def _number(value: int) -> str:
     return str(value) if abs(value) < 1 << 31 else hex(value)
 
 
+@cache
+def _names(prefix: str) -> dict[str, int]:
+    """The constants whose names begin so."""
+    return {n: v for n, v in vars(constants).items() if n.startswith(prefix) and isinstance(v, int)}
+
+
 def _symbolic(value: int, prefix: str, mask: bool) -> str:
-    names = {
-        n: v for n, v in vars(constants).items() if n.startswith(prefix) and isinstance(v, int)
-    }
+    names = _names(prefix)
     if not mask:
         exact = [name for name, number in names.items() if number == value]
         return exact[0] if exact else _number(value)

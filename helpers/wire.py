@@ -204,6 +204,10 @@ class Reader:
 
     def varint(self) -> int:
         """An unsigned number below 2**64."""
+        # most are below 128, and there are a hundred in a case
+        if self._at < len(self._data) and (value := self._data[self._at]) < 0x80:
+            self._at += 1
+            return value
         value = shift = 0
         while True:
             byte = self.byte()
@@ -322,8 +326,7 @@ def decode_payload(content: bytes) -> Frame:
     kind = _KINDS.get(number)
     if kind is None:
         raise ProtocolError(f"the agent sent a frame of unknown kind {number}: {_hex(content)}")
-    reader = Reader(content, kind.name)
-    reader.varint()
+    reader._what = kind.name
     child = reader.varint()
     if child > MAX_CHILDREN:
         raise ProtocolError(
