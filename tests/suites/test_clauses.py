@@ -81,3 +81,35 @@ def test_a_suite_packs_no_bytes_starts_nothing_and_knows_no_version(path: Path) 
     text = path.read_text()
     for forbidden in ("import struct", "subprocess", "time.sleep", "uname", "hello.values"):
         assert forbidden not in text, f"{path.name} has {forbidden!r}"
+
+
+def test_the_table_of_the_readme_counts_what_is_there(
+    clauses: dict[str, Clause], cases: dict[str, list[str]]
+) -> None:
+    """Its numbers are round: not above what there is, and not far below."""
+    rows = readme_rows((ROOT / "README.md").read_text())
+    if not rows:
+        pytest.skip("README.md has no table of clauses and cases for each call")
+    calls = {path.parent.name for path in SUITES.glob("*/clauses.toml")}
+    assert set(rows) == calls
+    for call, stated in rows.items():
+        there = (
+            sum(name.split(":")[0] == call for name in clauses),
+            sum(Path(case).parts[1] == call for case in cases),
+        )
+        for said, is_there in zip(stated, there, strict=True):
+            assert said <= is_there < 1.3 * said, f"README.md says {stated} of {call}: {there}"
+
+
+def readme_rows(text: str) -> dict[str, tuple[int, int]]:
+    """Call to (clauses, cases), of a table whose header begins so."""
+    _, _, table = text.partition("| call | clauses | cases |")
+    found = re.findall(r"^\| (\w+) \| (\d+) \| (\d+) \|", table.split("\n\n")[0], re.MULTILINE)
+    return {call: (int(of_clauses), int(of_cases)) for call, of_clauses, of_cases in found}
+
+
+def test_a_table_of_the_readme_is_understood() -> None:
+    table = ["| call | clauses | cases | LTP |", "|---|---|---|---|", "| tee | 40 | 130 | 4 |"]
+    text = "\n".join(["a", "", *table, "", "| b | 1 | 2 |"])
+    assert readme_rows(text) == {"tee": (40, 130)}
+    assert readme_rows("no table") == {}
