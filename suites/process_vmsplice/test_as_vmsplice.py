@@ -50,11 +50,12 @@ def test_inotify_does_not_tell_of_a_failure(caller, target, end):
 
 
 @clause("process_vmsplice:siblings:rwf-nowait")
-def test_rwf_nowait_works_as_after_vmsplice(caller, target, pipe):
+@table("length", ("nothing", 0), ("some-bytes", 9))
+def test_rwf_nowait_works_as_after_vmsplice(caller, target, pipe, length):
     other = make_pipe(caller)
     own, memory = caller.pages(1, seed=1), target.pages(1, seed=2)
-    assert caller.vmsplice(other.write, [own[:9]], 1, 0) == Ok(9)
-    assert send(caller, target.pid, pipe.write, [memory[:9]]) == Ok(9)
+    assert caller.vmsplice(other.write, [own[:length]], 1, 0) == Ok(length)
+    assert send(caller, target.pid, pipe.write, [memory[:length]]) == Ok(length)
     assert written_nowait(caller, pipe.write) == written_nowait(caller, other.write)
 
 
