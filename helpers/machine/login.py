@@ -25,8 +25,7 @@ _REFUSED = re.compile(
     re.MULTILINE,
 )
 _NEW_PASSWORD = re.compile(
-    r"^.*(?:required to change|must change|(?:Current|New|Old)(?: \S+)? password:).*$",
-    re.MULTILINE,
+    r"^.*(?:required to change|must change|(?:Current|New|Old)(?: \S+)? password:).*$", re.MULTILINE
 )
 _NO_SUDO = re.compile(
     r"^.*(?:sudo: .*not found|not in the sudoers|may not run sudo|is not allowed to"
@@ -152,7 +151,8 @@ class Dialogue:
         return None
 
     def _logged_in(self, text: str, last: str, now: float) -> bytes | None:
-        wrong = _NEW_PASSWORD.search(text) or _REFUSED.search(text)
+        whole = text.rpartition("\n")[0]
+        wrong = _NEW_PASSWORD.search(whole) or _REFUSED.search(whole)
         if wrong:
             return self._fail(wrong[0].strip(), now)
         if self.state is State.NAMED and _PASSWORD.search(last):
@@ -174,7 +174,7 @@ class Dialogue:
         return self._enter(State.RAISING, now, f"sudo -p {self._split}-password: sh")
 
     def _raising(self, text: str, last: str, now: float) -> bytes | None:
-        wrong = _NO_SUDO.search(text)
+        wrong = _NO_SUDO.search(text.rpartition("\n")[0])
         if wrong:
             return self._fail(wrong[0].strip(), now)
         if last.endswith(f"{self._nonce}-password:"):

@@ -149,7 +149,8 @@ def test_it_gets_in(name: str) -> None:
             [
                 *[(a, b"root\r" if b == b"ordinary\r" else b) for a, b in NAMED],
                 (b"km12ab-password:", b"secret\r"),
-                (b"\r\nroot is not in the sudoers file.\r\n$ ", b""),
+                (b"\r\nroot is not in the sudo", b""),
+                (b"ers file.\r\n$ ", b""),
             ],
             "root is not in the sudoers file.",
         ),
