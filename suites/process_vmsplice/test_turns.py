@@ -1,4 +1,4 @@
-"""process_vmsplice: while another call holds the pipe, a vmsplice(2) in a fault of its own memory."""
+"""process_vmsplice: while a vmsplice(2) that waits for a page of its own memory holds the pipe."""
 
 import pytest
 
@@ -22,11 +22,13 @@ class Holder:
         self.faults.hand_over(self.child.fork("keeper"))
 
     def begin(self):
+        """Hold it."""
         memory = [self.faults.memory]
         self.call = self.child.begin.vmsplice(self.pipe.write, memory, 1, 0)
         self.faults.wait()
 
     def end(self):
+        """Let it go."""
         self.faults.resolve()
         assert self.call.result() == Ok(self.faults.memory.length)
 
