@@ -208,6 +208,15 @@ def test_the_keyboard_is_enough(show):
     assert not texts(page, ".detail")
 
 
+def test_the_first_key_skips_the_parts(show):
+    page = show(part="matrix")
+    page.press("Tab")
+    assert page.js("document.activeElement.className") == "skip-link"
+    page.press("Enter")
+    assert page.js("document.activeElement.id") == "content"
+    assert rows(page) == ALL
+
+
 def test_calls_fold(show):
     page = show(part="matrix")
     page.click("tr.call button")
@@ -283,6 +292,14 @@ def test_regressions_come_first_and_both_sides_are_shown(show):
     page = show(after, compare.compare(before, after))
     assert texts(page, "h1, h2")[:2] == ["1 regression", "Regressions (1)"]
     assert "pass → observed -1 EINVAL instead of -1 EFAULT" in texts(page, ".findings")[0]
+    assert texts(page, ".pairs li") == [
+        "debian 6.12.0-1 → debian 6.12.1-1 1 regression, 1 drift, 1 still failing, 1 same"
+    ]
+    go(page, "changes")
+    assert texts(page, "h2") == ["Regression (1) Passed, and fails now"]
+    go(page, "behaviour")
+    assert texts(page, ".against li") == ["splice test_length[max]\n0 → -1 EINVAL"]
+    assert texts(page, ".calm, .steady dt") == []
     go(page, "matrix")
     assert texts(page, "thead .short") == ["6.12\nbefore", "6.12"]
     page.click("#changed-only")
@@ -416,3 +433,19 @@ def test_assistive_technology_sees_a_table(show):
     assert any(name.startswith("efault established") for name in headers)
     (table,) = [name for role, name in seen if role == "table"]
     assert table.startswith("What each clause comes to on each kernel.")
+
+
+@pytest.mark.slow
+def test_a_large_matrix_opens_in_two_seconds(show):
+    clauses = [(f"tee:topic{n % 40}:clause{n}",) for n in range(420)]
+    cases = [
+        replace(TEE, id=f"suites/tee/test_a.py::test_full[{n}]", clauses=clauses[n % 420])
+        for n in range(2100)
+    ]
+    page = show(run("r", *(kernel(f"debian:6.{n}", f"6.{n}", *cases) for n in range(15))))
+    page.call("Performance.enable", timeDomain="threadTicks")
+    page.go(page.js("location.href"))
+    go(page, "matrix")
+    assert len(rows(page)) == 420
+    metrics = page.call("Performance.getMetrics")["metrics"]
+    assert {each["name"]: each["value"] for each in metrics}["TaskDuration"] < 2

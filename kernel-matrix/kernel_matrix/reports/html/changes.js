@@ -5,6 +5,7 @@ import { el, many, paged, spoken } from "./dom.js";
 import { caseLink } from "./detail.js";
 
 const PAGE = 200;
+const DRIFT = "drift";
 
 /** Verdicts that change: between the two sides first, then along the kernels. */
 export function changes(report) {
@@ -12,8 +13,8 @@ export function changes(report) {
   return el(
     "div", { class: "page" },
     el("h1", {}, "What changed"),
-    report.comparison && against(report.comparison),
-    section(
+    report.comparison && against(report.comparison, (word) => word !== DRIFT),
+    (!report.comparison || along.length > 0) && section(
       report, along,
       report.comparison ? "Between neighbouring kernels of the newer side" : "Between neighbouring kernels",
       "No verdict changes between neighbouring kernels of this run.",
@@ -24,14 +25,16 @@ export function changes(report) {
 /** Observed clauses: what they answer along the kernels, and those that answer the same. */
 export function behaviour(report) {
   const drift = report.changes.filter((change) => change.drift);
-  const drifting = new Set(drift.map((change) => change.case));
+  const between = (report.comparison?.changes || []).filter((change) => change.transition === DRIFT);
+  const drifting = new Set([...drift, ...between].map((change) => change.case));
   const steady = report.cases.filter((found) => found.strength === "observed" && !drifting.has(found));
   return el(
     "div", { class: "page" },
     el("h1", {}, "Behaviour"),
     el("p", { class: "subject" }, "Observed clauses bind no kernel: what they answer is recorded and compared, and is never a failure."),
-    report.kernels.length > 1 && section(
-      report, drift, "Drifts between kernels", "Every observed clause answers the same on all kernels of this run.",
+    report.comparison && against(report.comparison, (word) => word === DRIFT),
+    report.kernels.length > 1 && (drift.length || !between.length) && section(
+      report, drift, "Drifts between kernels", "Every observed clause answers the same on all of these kernels.",
     ),
     steady.length > 0 && [
       el("h2", {}, `${report.kernels.length > 1 ? "The same throughout" : "Answers"} (${steady.length})`),
@@ -114,17 +117,18 @@ const TITLES = {
   disappeared: "Is not there any more",
 };
 
-function against(comparison) {
+/** What became of cases between the two sides, by the words that are wanted. */
+function against(comparison, wanted) {
   const some = (word) => comparison.changes.filter((change) => change.transition === word);
-  return Object.entries(TITLES).filter(([word]) => some(word).length).map(([word, means]) => {
+  return Object.entries(TITLES).filter(([word]) => wanted(word) && some(word).length).map(([word, means]) => {
     const list = el("ul", { class: "against" });
     return [
       el("h2", { class: "word" }, `${word[0].toUpperCase()}${word.slice(1)} (${some(word).length})`, el("small", {}, ` ${means}`)),
       list,
       paged(some(word), (change) => el(
         "li", { class: change.regression ? "regressed" : "" },
-        caseLink(change.case), el("span", { class: "value" }, change.detail),
-        el("small", {}, change.pair.after.label),
+        caseLink(change.case), el("span", { class: "value" }, change.detail.replace(/(^|→ )observed /g, "$1")),
+        comparison.pairs.length > 1 && el("small", {}, change.pair.after.label),
         change.known && el("span", { class: "say" }, `known: ${change.known}`),
       ), list, PAGE),
     ];

@@ -94,6 +94,7 @@ function short(id) {
 function distinct(kernels) {
   const taken = new Set();
   for (const kernel of kernels) {
+    kernel.plain = kernel.label;
     if (kernel.before) kernel.label += " (before)";
     kernel.key = kernel.before ? `before:${kernel.id}` : kernel.id;
     while (taken.has(kernel.key)) kernel.key += "'";

@@ -12,12 +12,12 @@ from typing import Any
 
 from helpers.clauses import Clause, load_clauses
 from kernel_matrix import compare_text
-from kernel_matrix.compare import QUIET, Comparison, boundaries
+from kernel_matrix.compare import QUIET, Comparison, Pair, boundaries
 from kernel_matrix.expectations import SUITES
 from kernel_matrix.journal import Case
 from kernel_matrix.reports.results import KernelResults, Results, version_key
 from kernel_matrix.reports.texts import cut, facts, stamp
-from kernel_matrix.transitions import phrase, short
+from kernel_matrix.transitions import MEANING, phrase, short
 
 SCHEMA = 1
 
@@ -303,24 +303,26 @@ def _comparison(comparison: Comparison, encoder: Encoder, places: dict[int, int]
         "after": _where(comparison.after),
         "only_before": [visible(label) for label in comparison.only_before],
         "only_after": [visible(label) for label in comparison.only_after],
-        "pairs": [
-            {
-                "before": places[id(pair.before)],
-                "after": places[id(pair.after)],
-                "counts": {str(word): count for word, count in pair.counts().items()},
-                "changes": [
-                    [
-                        encoder.case(change.case),
-                        str(change.transition),
-                        int(change.is_regression),
-                        encoder.texts.word(compare_text.detail(change).replace(" -> ", " → ", 1)),
-                        encoder.texts.word(change.known),
-                    ]
-                    for change in pair.changes
-                    if change.transition not in QUIET
-                ],
-            }
-            for pair in comparison.pairs
+        "pairs": [_pair(pair, encoder, places) for pair in comparison.pairs],
+    }
+
+
+def _pair(pair: Pair, encoder: Encoder, places: dict[int, int]) -> dict[str, Any]:
+    counts = pair.counts()
+    return {
+        "before": places[id(pair.before)],
+        "after": places[id(pair.after)],
+        "counts": {str(word): counts[word] for word in MEANING if counts[word]},
+        "changes": [
+            [
+                encoder.case(change.case),
+                str(change.transition),
+                int(change.is_regression),
+                encoder.texts.word(compare_text.detail(change).replace(" -> ", " → ", 1)),
+                encoder.texts.word(change.known),
+            ]
+            for change in pair.changes
+            if change.transition not in QUIET
         ],
     }
 

@@ -16,17 +16,19 @@ const report = unpack(JSON.parse(document.getElementById("data").textContent));
 const filter = newFilter(report);
 const content = document.getElementById("content");
 const one = report.kernels.length === 1;
+const all = [...report.changes, ...(report.comparison?.changes || [])];
+const drifts = (change) => change.drift || change.transition === "drift";
 const count = (some) => new Set(some.map((change) => change.case)).size;
 
 const PARTS = {
   overview: { name: "Overview", make: () => ({ view: overview(report) }) },
   matrix: { name: one ? "Cases" : "Matrix", make: () => withDetail(one ? casesView(report, filter) : matrix(report, filter)) },
   ...(one ? {} : { changes: {
-    name: "Changes", number: count([...report.changes.filter((c) => !c.drift), ...(report.comparison?.changes || [])]),
+    name: "Changes", number: count(all.filter((c) => !drifts(c))),
     make: () => ({ view: changes(report) }),
   } }),
   behaviour: {
-    name: "Behaviour", number: count(report.changes.filter((c) => c.drift)),
+    name: "Behaviour", number: count(all.filter(drifts)),
     make: () => ({ view: behaviour(report) }),
   },
   known: { name: "Known", number: reasons(report).size, make: () => ({ view: known(report) }) },
@@ -51,7 +53,7 @@ function part(name) {
 /** What an address means: a part, a clause, a case; either of these on one kernel. */
 function wanted(hash) {
   const [ident, key] = hash.slice(1).split("@").map(decoded);
-  if (!ident || ident === "content") return { name: PARTS[report.start] ? report.start : "overview" };
+  if (!ident) return { name: PARTS[report.start] ? report.start : "overview" };
   if (PARTS[ident]) return { name: ident };
   const only = report.cases.find((found) => found.id === ident);
   const clause = only ? only.clauses[0] : report.clauses.find((each) => each.id === ident);
@@ -126,6 +128,12 @@ document.addEventListener("keydown", (event) => {
     part("matrix").search.focus();
   }
   if (event.key === "Escape" && document.body.classList.contains("with-detail")) location.hash = "#matrix";
+});
+
+// The address says which part is shown: this link must leave it as it is.
+document.querySelector(".skip-link").addEventListener("click", (event) => {
+  event.preventDefault();
+  content.focus();
 });
 
 /** On paper all parts follow each other, with what is not as promised unfolded. */

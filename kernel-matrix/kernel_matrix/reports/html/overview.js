@@ -36,7 +36,10 @@ function compared(report) {
   const regressions = comparison.changes.filter((change) => change.regression);
   return [
     el("h2", { id: "regressions" }, `Regressions (${regressions.length})`),
-    regressions.length ? null : el("p", { class: "calm" }, "None."),
+    el("ul", { class: "pairs" }, comparison.pairs.map(({ before, after, counts }) => el(
+      "li", {}, el("b", {}, `${before.plain} → ${after.plain}`), " ",
+      el("a", { href: "#changes" }, Object.entries(counts).map(([word, number]) => `${number} ${word}`).join(", ")),
+    ))),
     folds(report, together(regressions, (change) => [change.transition, change.detail, change.pair.after.number])
       .sort((a, b) => severity(report, a) - severity(report, b))
       .map(({ transition, detail: text, pair, cases }) => ({
