@@ -49,7 +49,7 @@ def made(statement, series="6.12"):
         ("while (nr) { nr = 0; break; }", {("never", "(nr)", "(0)"), ("drop", "break;", ";")}),
         ("for (nr = 0; nr < 3; nr++) put(nr);", {("never", "nr < 3", "0"),
                                                  ("drop", "put(nr);", ";")}),
-        ("total = min_t(size_t, nr, 4);", {("swap", "(size_t, nr, 4)", "(size_t, 4, nr)")}),
+        ("total = cmp_t(size_t, nr, 4);", {("swap", "(size_t, nr, 4)", "(size_t, 4, nr)")}),
     ],
 )  # fmt: skip
 def test_operators(statement, expected):
@@ -60,6 +60,10 @@ def test_the_error_path_of_an_if_is_dropped_once():
     changes = made("if (flags) return -1;")
     assert ("never", "(flags)", "(0)") in changes
     assert not any(name == "drop" for name, _, _ in changes)
+
+
+def test_arguments_whose_order_does_not_matter_are_not_swapped():
+    assert not any(name == "swap" for name, _, _ in made("total = min3(nr, 4, flags);"))
 
 
 def ids(text):

@@ -31,7 +31,8 @@ _ARITHMETIC = {
 }  # fmt: skip
 _ASSIGNMENTS = {"+=": ("-=", "="), "-=": ("+=", "="), "|=": ("&=", "="), "&=": ("|=", "=")}
 _COUNTS = {"++": "--", "--": "++"}
-_LIMITS = frozenset({"min", "max", "min3", "min_t", "max_t", "DIV_ROUND_UP"})
+_SYMMETRIC = frozenset({"min", "max", "min3", "max3", "min_t", "max_t"})
+_LIMITS = _SYMMETRIC | {"DIV_ROUND_UP"}
 _SLUG = 24
 
 
@@ -285,7 +286,10 @@ def _return(node: Node) -> Iterator[Change]:
 def _call(node: Node) -> Iterator[Change]:
     arguments = _field(node, "arguments")
     given = [child for child in arguments.named_children if child.type != "comment"]
-    first = 1 if _text(_field(node, "function")).endswith("_t") else 0
+    name = _text(_field(node, "function"))
+    if name in _SYMMETRIC:
+        return
+    first = 1 if name.endswith("_t") else 0
     for index in range(first, len(given) - 1):
         words = [_text(word) for word in given]
         words[index], words[index + 1] = words[index + 1], words[index]

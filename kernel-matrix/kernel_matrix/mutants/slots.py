@@ -24,6 +24,9 @@ from kernel_matrix.mutants.schemata import PARAMETER
 START_SECONDS = 120.0
 """For pytest to start, collect, and boot the first machine."""
 
+ATTEMPTS = 3
+"""To start it."""
+
 SCALE = 0.15
 """Factor for the deadline of an answer, 20 s: most of what hangs hangs at once."""
 
@@ -82,8 +85,21 @@ class Slot:
         """Start it and wait for its list of cases.
 
         Raises:
-            UserError: it does not start; the text is its last word.
+            UserError: it does not start, not at the third attempt either; the text is its last
+                word.
         """
+        for attempt in range(ATTEMPTS):
+            try:
+                return self._start()
+            except Lost as lost:
+                self.close()
+                log = (self.directory / "pytest.log").read_bytes()[-16384:]
+                words = last_words(log.decode("utf-8", "replace"))
+                # A machine may fail to boot because the host is busy: timers that come late.
+                if attempt == ATTEMPTS - 1:
+                    raise UserError(f"no machine for the mutants: {words or lost}") from lost
+
+    def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
         description = self.directory / "kernel.json"
         description.write_text(json.dumps(self.kernel.to_json(), indent=1) + "\n")
@@ -117,12 +133,7 @@ class Slot:
             )  # fmt: skip
         self._socket, self._rest = ours, b""
         seconds = START_SECONDS * (_DEBUG_SCALE if self.debug else 1)
-        try:
-            answer = self._answer(time.monotonic() + seconds)
-        except Lost as lost:
-            self.close()
-            words = (self.directory / "pytest.log").read_bytes()[-16384:].decode("utf-8", "replace")
-            raise UserError(f"no machine for the mutants: {last_words(words) or lost}") from lost
+        answer = self._answer(time.monotonic() + seconds)
         self.cases = [
             Known(case["id"], tuple(case["clauses"]), tuple(case["needs"]))
             for case in answer["cases"]
