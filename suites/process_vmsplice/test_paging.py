@@ -167,7 +167,7 @@ def test_no_page_before_the_limit_of_the_target_is_enomem(caller, target, pipe, 
     # a few may come from what the limit's counter has set aside
     while answer.ok and at < fresh.length:
         pipe.holds(Piece(answer.value, None))
-        answer = send(caller, target.pid, pipe.write, [fresh[at:]])
+        answer = send(caller, target.pid, pipe.write, [fresh[at : at + 4 * caller.page_size]])
         at += max(answer.value, 0)
     assert answer == Err(ENOMEM)
     pipe.holds()
