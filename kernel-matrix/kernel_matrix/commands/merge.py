@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from kernel_matrix import completion_words
 from kernel_matrix.commands.options import example
 
 
@@ -19,6 +20,7 @@ from kernel_matrix.commands.options import example
     required=True,
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR...",
+    shell_complete=completion_words.runs,
 )
 @click.option(
     "--out",
@@ -35,6 +37,7 @@ from kernel_matrix.commands.options import example
 @click.option(
     "--baseline",
     metavar="SIDE",
+    shell_complete=completion_words.sides,
     help="Compare with a file of results or a run; then only what got worse is status 1.",
 )
 @click.option(
@@ -42,14 +45,17 @@ from kernel_matrix.commands.options import example
     "reports",
     default="",
     metavar="FORMAT,...",
+    shell_complete=completion_words.reports,
     help="Also write these reports into the run's directory, see run.",
 )
+@click.option("--no-history", is_flag=True, help="Do not enter the run into the history.")
 def merge(
     places: tuple[Path, ...],
     out: Path | None,
     plan: Path | None,
     baseline: str | None,
     reports: str,
+    no_history: bool,
 ) -> None:
     """Join the runs in or below each DIR into one run, and say what it came to.
 
@@ -66,7 +72,8 @@ def merge(
     runs = merge_files.find_runs(places)
     pieces = [piece for run in runs for piece in merge_files.pieces_of(run)]
     found = merge_files.in_order(joining.join(pieces, planned))
-    after = after_run.plan(reports, baseline, [joined.kernel for joined in found], False)
+    kernels = [joined.kernel for joined in found]
+    after = after_run.plan(reports, baseline, kernels, not no_history)
     directory = new_directory(out)
     merge_files.write(directory, found, runs[0])
     click.echo(f"{len(runs)} runs, {len(pieces)} cells, {len(found)} kernels: {directory}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kernel_matrix import manifest
+from kernel_matrix import completion_words, manifest
 from kernel_matrix.commands.options import example
 
 
@@ -16,13 +16,19 @@ from kernel_matrix.commands.options import example
     )
 )
 @click.option(
-    "--kernel", "selectors", multiple=True, metavar="SELECTOR", help="A kernel, as for run."
+    "--kernel",
+    "selectors",
+    multiple=True,
+    metavar="SELECTOR",
+    shell_complete=completion_words.kernels,
+    help="A kernel, as for run.",
 )
 @click.option(
     "--group",
     "groups",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion_words.groups,
     help="A group of matrix.toml, or all.  [default: default]",
 )
 @click.option(
