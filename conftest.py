@@ -22,6 +22,7 @@ pytest_plugins = (
     "fixtures.pipes",
     "fixtures.memory",
     "fixtures.hugepages",
+    "fixtures.modules",
     "fixtures.files",
     "fixtures.identity",
 )
