@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from kernel_matrix.cli import COMMANDS, cli
+from kernel_matrix.providers import debian, debindex
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +69,16 @@ def test_clean_shows_and_removes(tmp_path):
     removed = CliRunner().invoke(cli, ["clean", "--kernels"])
     assert "removed" in removed.output
     assert not kernel.exists()
+
+
+def test_kernels_for_programs(monkeypatch):
+    package = debindex.Package("linux-image", "6.1.192-2", "00", 1)
+    named = ("6.1.0-56-cloud-amd64", "cloud-amd64", "6.1.192-2", "bookworm")
+    one = debindex.DebianKernel(*named, (package,))
+    index = SimpleNamespace(kernels=[one], missing={"sid": "no answer"})
+    monkeypatch.setattr(debian, "read_index", lambda say: index)
+    for words, selector in (([], "debian:6.1"), (["--all"], "debian:6.1.192-2")):
+        done = CliRunner().invoke(cli, ["kernels", "--json", *words])
+        (row,) = json.loads(done.stdout)
+        assert (row["selector"], row["cached"]) == (selector, False)
+        assert "sid: not fetched" in done.stderr

@@ -17,7 +17,7 @@ from kernel_matrix.manifest import ROOT
 @click.command(
     epilog=example(
         "  kernel-matrix bisect --tree ~/linux --good v6.12 --bad v6.13 \\\n"
-        '      --case "vmsplice::test_a_vector[negative-length-then-hole]"'
+        '    --case "vmsplice::test_memory_that_cannot_be_read_is_efault[unmapped]"'
     )
 )
 @click.option("--tree", type=click.Path(path_type=Path), required=True, help="A git tree.")

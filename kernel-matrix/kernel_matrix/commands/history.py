@@ -18,7 +18,7 @@ _MOST_CASES = 10
 
 @click.command(
     epilog=example(
-        '  kernel-matrix history "vmsplice::test_a_bad_flag"\n'
+        '  kernel-matrix history "vmsplice::test_memory_that_cannot_be_read_is_efault[unmapped]"\n'
         "  kernel-matrix history vmsplice:errors:einval --json\n"
         "  kernel-matrix history --flaky\n"
         "  kernel-matrix compare last-good results/latest"

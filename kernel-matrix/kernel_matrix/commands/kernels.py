@@ -1,5 +1,7 @@
 """Kernels that can be tested."""
 
+import json
+
 import click
 
 from helpers.errors import UserError
@@ -7,11 +9,14 @@ from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import example
 
 
-@click.command(epilog=example("  kernel-matrix kernels --all"))
+@click.command(
+    epilog=example("  kernel-matrix kernels --all\n  kernel-matrix kernels --json | jq .")
+)
 @click.option(
     "--all", "everything", is_flag=True, help="Every version, not only each series' newest."
 )
-def kernels(everything: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def kernels(everything: bool, as_json: bool) -> None:
     """List the kernels that can be tested: of the mirror, and in the cache."""
     from kernel_matrix.providers import debian, debindex
 
@@ -27,11 +32,24 @@ def kernels(everything: bool) -> None:
     if not everything:
         series = dict.fromkeys(kernel.series for kernel in known)
         known = [debindex.choose(known, name) for name in sorted(series, key=debindex.series_key)]
-    click.echo(f"{'selector':14} {'version':24} {'release':38} {'suite':20}")
-    for kernel in known:
-        mark = "cached" if debian.entry(kernel) in have else ""
-        name = f"debian:{kernel.series}" if not everything else ""
-        line = f"{name:14} {kernel.version:24} {kernel.release:38} {kernel.suite:20} {mark}"
-        click.echo(line.rstrip())
+    rows = [
+        {
+            "selector": f"debian:{kernel.version if everything else kernel.series}",
+            "version": kernel.version,
+            "release": kernel.release,
+            "suite": kernel.suite,
+            "cached": debian.entry(kernel) in have,
+        }
+        for kernel in known
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+    else:
+        click.echo(f"{'selector':14} {'version':24} {'release':38} {'suite':20}")
+        for row in rows:
+            name = "" if everything else row["selector"]
+            mark = "cached" if row["cached"] else ""
+            line = f"{name:14} {row['version']:24} {row['release']:38} {row['suite']:20} {mark}"
+            click.echo(line.rstrip())
     for suite, reason in index.missing.items():
         click.echo(f"{suite}: not fetched: {reason}", err=True)
