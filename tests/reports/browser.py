@@ -45,7 +45,8 @@ class Browser:
         self._in, to_write = os.pipe()
         # Far away from 3 and 4, which the child's are copied to.
         ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in (to_read, to_write)]
-        log = os.open(directory / "browser.log", os.O_WRONLY | os.O_CREAT, 0o600)
+        self._log = directory / "browser.log"
+        log = os.open(self._log, os.O_WRONLY | os.O_CREAT, 0o600)
         argv = [program, *_ARGUMENTS, f"--user-data-dir={directory / 'profile'}", "about:blank"]
         if os.getuid() == 0:  # where its own sandbox does not work
             argv.insert(1, "--no-sandbox")
@@ -87,7 +88,7 @@ class Browser:
             ready, _, _ = select.select([self._in], [], [], max(0, deadline - time.monotonic()))
             assert ready, "the browser does not answer"
             part = os.read(self._in, 1 << 20)
-            assert part, "the browser has ended"
+            assert part, f"the browser has ended: {self._log.read_text(errors='replace')[-500:]}"
             parts.append(part)
         message, _, self._rest = b"".join(parts).partition(b"\0")
         found: dict[str, Any] = json.loads(message)
@@ -97,7 +98,7 @@ class Browser:
         """A page; media are features such as prefers_color_scheme="dark"."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         answer = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        page = Page(self, answer["sessionId"])
+        page = Page(self, target, answer["sessionId"])
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
         page.resize(width, height)
@@ -121,8 +122,9 @@ class Browser:
 class Page:
     """One tab."""
 
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, target: str, session: str) -> None:
         self._browser = browser
+        self._target = target
         self._session = session
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
@@ -200,6 +202,10 @@ class Page:
             for event in self._browser.events
             if event.get("sessionId") == self._session and event["method"] in methods
         ]
+
+    def close(self) -> None:
+        """Close the tab."""
+        self._browser.call("Target.closeTarget", targetId=self._target)
 
     def forget(self) -> None:
         """Leave out what the page reported so far: it was expected."""

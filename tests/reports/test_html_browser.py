@@ -81,6 +81,7 @@ def show(chromium, tmp_path):
     yield show
     for page in pages:
         assert page.said("Runtime.exceptionThrown", "Log.entryAdded") == []
+        page.close()
 
 
 def go(page, part):

@@ -15,7 +15,15 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 
-STYLES = ("base.css", "matrix.css", "detail.css", "parts.css", "print.css")
+STYLES = (
+    "base.css",
+    "filters.css",
+    "matrix.css",
+    "cases.css",
+    "detail.css",
+    "parts.css",
+    "print.css",
+)
 SCRIPTS = (
     "words.js",
     "dom.js",
@@ -25,6 +33,7 @@ SCRIPTS = (
     "detail.js",
     "matrix.js",
     "cases.js",
+    "findings.js",
     "overview.js",
     "changes.js",
     "known.js",
