@@ -233,4 +233,6 @@ def done(call: Call, prediction: Prediction, pipe: ModelPipe) -> None:
     """Do to the pipe what a call did that the kernel answered in this way."""
     if prediction.answer == -EPIPE:
         pipe.signals += 1
+    for slot in prediction.slots:
+        slot.frame.sent = True
     pipe.slots += prediction.slots

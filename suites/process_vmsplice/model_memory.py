@@ -39,19 +39,26 @@ class Frame:
     Attributes:
         content: all its bytes.
         common: a relative of its owner has it too, or had it: who writes gets a copy.
+        sent: it was put into a pipe.
         successor: where its owner's later writes went, if they may have gone here as well.
         clauses: what was used to say what it holds.
     """
 
     content: list[Piece]
     common: bool = False
+    sent: bool = False
     successor: "Frame | None" = None
     clauses: set[str] = field(default_factory=set)
 
-    def write(self, start: int, pieces: Iterable[Piece], clause: str = SEEN_LATER) -> None:
+    def write(self, start: int, pieces: Iterable[Piece]) -> None:
         """Change it; all that refer to it see that."""
         self.content = overwritten(self.content, start, pieces)
-        self.clauses.add(clause)
+        self.used(SEEN_LATER)
+
+    def used(self, clause: str) -> None:
+        """Note what decides what a pipe shows of it, if one has it."""
+        if self.sent:
+            self.clauses.add(clause)
 
     def copy(self) -> "Frame":
         """A page of its own with the same content."""
@@ -173,7 +180,7 @@ class Space:
     def _gave_up(self, page: Mapped) -> None:
         frame = self._current(page)
         if frame is not None:
-            frame.clauses.add(KEPT)
+            frame.used(KEPT)
 
     def _current(self, page: Mapped) -> Frame | None:
         if page.frame is not None or page.file is None:
@@ -233,10 +240,10 @@ class Space:
         if page.frame is None:
             page.frame = self._first_copy(page)
         elif page.frame.common:
-            page.frame.clauses.add(RELATIVE)
+            page.frame.used(RELATIVE)
             page.frame = page.frame.copy()
         elif page.protected:
-            page.frame.clauses.add(PROTECTED)
+            page.frame.used(PROTECTED)
             page.frame.successor = page.frame.copy()
             page.frame = page.frame.successor
         page.protected = False
@@ -247,7 +254,7 @@ class Space:
         source = page.file.frame(page.index) if page.file is not None else None
         if source is None:
             return Frame([Piece(self.page, None)])
-        source.clauses.add(FILE_UNTIL_COPIED)
+        source.used(FILE_UNTIL_COPIED)
         return source.copy()
 
     def fork(self) -> "Space":

@@ -12,6 +12,7 @@ from suites.process_vmsplice.model_memory import CALL, Frame
 NO_MERGING = f"{CALL}:capacity:no-merging"
 WRITE_APART = f"{CALL}:safety:write-leaves-memory-alone"
 COPIED = f"{CALL}:sharing:reading-copies"
+_WRITTEN = frozenset({WRITE_APART, NO_MERGING})
 
 
 @dataclass
@@ -113,7 +114,7 @@ class ModelPipe:
             content = cut([data], written, self.page)
             count = sum(piece.length for piece in content)
             frame = Frame([*content, Piece(self.page - count, None)])
-            self.slots.append(Slot(frame, 0, count, own=True, clauses=frozenset({WRITE_APART})))
+            self.slots.append(Slot(frame, 0, count, own=True, clauses=_WRITTEN))
             written += count
         return written or -EAGAIN
 
@@ -125,7 +126,7 @@ class ModelPipe:
         end = last.start + last.length
         if not last.own or end + head > self.page:
             return 0
-        last.frame.write(end, cut([data], 0, head), NO_MERGING)
+        last.frame.write(end, cut([data], 0, head))
         last.length += head
         return head
 

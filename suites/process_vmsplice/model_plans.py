@@ -5,13 +5,14 @@ Nothing here knows the size of a page: positions and lengths are pages and some 
 
 from dataclasses import dataclass, fields
 from enum import Enum
+from typing import Any
 
 from fixtures.memory import KERNEL_ADDRESS
 from suites.process_vmsplice.model import Descriptor
 from suites.process_vmsplice.model_memory import Prot
 
 #: Pages of the window of addresses that a plan is about; what follows is a hole.
-WINDOW = 6
+WINDOW = 4
 
 
 class Brief:
@@ -27,6 +28,10 @@ class Brief:
             else:
                 shown.append(f"{each.name}={value}" if named else f"{value}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """The same in what Hypothesis prints."""
+        printer.text(repr(self))
 
 
 @dataclass(frozen=True, repr=False)

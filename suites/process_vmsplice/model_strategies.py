@@ -62,7 +62,11 @@ _LENGTHS = (
     Size(WINDOW + 9, 11),
 )
 _HUGE = (Size(0, 1 << 31), Size(0, 1 << 40), Size(0, (1 << 63) - 1))
-_NEGATIVE = (Size(0, -1), Size(0, -1 << 63))
+_NEGATIVE = (
+    Segment(Size(0), Size(0, -1)),
+    Segment(Size(0), Size(0, -1 << 63)),
+    Segment(Size(0), Size(0, -4096), Base.KERNEL),
+)
 _ELSEWHERE = (
     Segment(Size(0), Size(0, 9), Base.NULL),
     Segment(Size(0), Size(0, 3), Base.KERNEL),
@@ -112,10 +116,21 @@ def _inserted(part: tuple[Segment, ...], one: Segment, at: int) -> tuple[Segment
     return (*part[:at], one, *part[at:])
 
 
+def _spoiled(part: tuple[Segment, ...], at: int, begin: int) -> tuple[Segment, ...]:
+    """One of them does not begin, or does not end, with a page."""
+    found, at = list(part), at % len(part)
+    one = found[at]
+    if begin:
+        found[at] = Segment(Size(one.at.pages, 1), one.length)
+    else:
+        found[at] = Segment(one.at, Size(one.length.pages, 1))
+    return tuple(found)
+
+
 _TIMES = st.sampled_from((1, 1, 1, 2, 9))
 _USUAL = st.builds(_repeated, _few_segments(), _TIMES)
 _LONG = st.builds(_repeated, _few_segments(*_HUGE), _TIMES)
-_SOME_NEGATIVE = st.builds(_repeated, _few_segments(*_NEGATIVE), _TIMES)
+_SOME_NEGATIVE = st.builds(_inserted, _USUAL, st.sampled_from(_NEGATIVE), st.integers(0, 9))
 _SOMEWHERE_ELSE = st.builds(_inserted, _LONG, st.sampled_from(_ELSEWHERE), st.integers(0, 2))
 _WHOLE_PAGES = st.lists(
     st.builds(
@@ -142,12 +157,14 @@ _SENDS = [
 #: Calls that are wrong in one way, or in any.
 _WRONG_SENDS = [
     st.builds(Send, _SOME_NEGATIVE, _PLAIN),
-    st.builds(Send, _USUAL, _GIFTS),
+    st.builds(
+        Send, st.builds(_spoiled, _WHOLE_PAGES, st.integers(0, 3), st.integers(0, 1)), _GIFTS
+    ),
     st.builds(Send, _USUAL, _UNKNOWN),
     st.builds(Send, _USUAL, _PLAIN, fd=st.sampled_from(Descriptor)),
     st.builds(
         Send,
-        st.one_of(_SOME_NEGATIVE, st.just((_ELSEWHERE[3],)), st.none()),
+        st.one_of(_USUAL, _SOME_NEGATIVE, st.just((_ELSEWHERE[3],)), st.none()),
         st.one_of(_PLAIN, _GIFTS, _UNKNOWN),
         st.sampled_from((Whose.TARGET, Whose.TARGET, Whose.NOBODY)),
         st.sampled_from((Descriptor.WRITE_END, *Descriptor)),
@@ -157,18 +174,21 @@ _WRONG_SENDS = [
 
 #: Sizes of pipes: small ones are often full.
 _SLOTS = st.sampled_from((4, 1, 2, 8, 3, 32, None))
-_RARELY_CLOSED = st.sampled_from((*[()] * 9, (CloseReader(),)))
+_RARELY_CLOSED = st.sampled_from((*[()] * 4, (CloseReader(),)))
 _PIPE_STEPS = [
     st.sampled_from([Read(amount) for amount in _AMOUNTS]),
     st.sampled_from([Put(amount) for amount in _AMOUNTS]),
+    st.sampled_from([Put(Size(0, count)) for count in (1, 2, 99)]),
     st.sampled_from([Resize(slots) for slots in (1, 2, 3, 4, 8, 16, 32)]),
 ]
 _CHANGES = [("map", Prot.NONE), ("unmap", Prot.NONE), ("discard", Prot.NONE)]
 _CHANGES += [("protect", prot) for prot in Prot]
-_WRITES = st.builds(Write, _PLACES, st.sampled_from(_LENGTHS), st.sampled_from(_OWNERS))
 _MEMORY_STEPS = [
-    _WRITES,
-    _WRITES,
+    st.builds(Write, _PLACES, st.sampled_from(_LENGTHS), st.sampled_from(_OWNERS)),
+    st.sampled_from([Write(Size(0), Size(WINDOW), whose) for whose in _OWNERS]),
+    st.sampled_from(
+        [Write(Size(page), Size(1), whose) for whose in _OWNERS for page in range(WINDOW)]
+    ),
     st.sampled_from(
         [
             Change(how, number, prot, whose)
@@ -185,7 +205,8 @@ _BEFORE = st.lists(st.one_of(_PIPE_STEPS), max_size=4)
 _CALLS = st.lists(st.one_of(*_SENDS, *_WRONG_SENDS), min_size=1, max_size=6)
 _FIRST = st.one_of(_SENDS)
 _STEP = st.one_of(*_SENDS, *_SENDS, *_PIPE_STEPS, *_MEMORY_STEPS, *_MEMORY_STEPS)
-_STEPS, _LAST_STEPS = st.lists(_STEP, max_size=14), st.lists(_STEP, max_size=2)
+#: Five on average; more are drawn as several lists, for each can be empty.
+_STEPS, _LAST_STEPS = st.lists(_STEP, max_size=10), st.lists(_STEP, max_size=2)
 
 
 @st.composite
@@ -198,8 +219,11 @@ def calls(draw: st.DrawFn) -> Plan:
 @st.composite
 def sequences(draw: st.DrawFn) -> Plan:
     """Calls and all that can be done to the pipe and to memory between them."""
-    steps = (draw(_FIRST), *draw(_STEPS), *draw(_RARELY_CLOSED), *draw(_LAST_STEPS))
-    return Plan(draw(_ANY_LAYOUT), draw(_ANY_LAYOUT), draw(_SLOTS), steps)
+    layouts = draw(_ANY_LAYOUT), draw(_ANY_LAYOUT)
+    slots, steps = draw(_SLOTS), [draw(_FIRST)]
+    for part in (_STEPS, _STEPS, _STEPS, _RARELY_CLOSED, _LAST_STEPS):
+        steps += draw(part)
+    return Plan(*layouts, slots, tuple(steps))
 
 
 _FEW_LONG = _few_segments(*_HUGE)
