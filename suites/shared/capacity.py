@@ -164,28 +164,37 @@ def growing_keeps_the_content(sender: Sender, pipe: Pipe) -> None:
     pipe.holds(memory.piece(memory[10:100]))
 
 
-def cases(call: str, *, short: str, eagain: str) -> pytest.MarkDecorator:
+def cases(
+    call: str, *, short: str, eagain: str, needs: tuple[str, ...] = ()
+) -> pytest.MarkDecorator:
     """All of them for one call.
 
     Args:
         call: its name.
         short: the clause that it returns what fits, without the call's name.
         eagain: the clause about a full pipe.
+        needs: what cases of slots need besides: a kernel that copies has slots for bytes, as
+            write(2) has.
     """
     slots, merging = ("capacity:a-slot-for-each-page",), ("capacity:no-merging",)
     safety = ("safety:write-leaves-memory-alone",)
     rows = [
-        Row("a-segment-takes-a-slot", a_segment_takes_a_slot, slots),
-        Row("unaligned-range-takes-one-more", an_unaligned_range_takes_a_slot_more, slots),
-        Row("range-ending-with-a-page", a_range_that_ends_with_a_page_takes_no_slot_more, slots),
-        Row("unaligned-range-fills-less", an_unaligned_range_fills_less, slots),
-        Row("empty-segments-take-none", empty_segments_take_no_slot, slots),
-        Row("partly-read-slot-is-taken", a_partly_read_slot_is_still_taken, slots),
-        Row("full-pipe-cannot-shrink", a_full_pipe_cannot_shrink, slots),
-        Row("growing-keeps-the-content", growing_keeps_the_content, slots),
-        Row("same-byte-again", one_page_again_and_again_is_not_merged, merging),
-        Row("halves-of-a-page", neighbours_in_a_page_are_not_merged, merging),
-        Row("write-after-it", a_write_takes_a_slot_of_its_own, merging),
+        Row("a-segment-takes-a-slot", a_segment_takes_a_slot, slots, needs),
+        Row("unaligned-range-takes-one-more", an_unaligned_range_takes_a_slot_more, slots, needs),
+        Row(
+            "range-ending-with-a-page",
+            a_range_that_ends_with_a_page_takes_no_slot_more,
+            slots,
+            needs,
+        ),
+        Row("unaligned-range-fills-less", an_unaligned_range_fills_less, slots, needs),
+        Row("empty-segments-take-none", empty_segments_take_no_slot, slots, needs),
+        Row("partly-read-slot-is-taken", a_partly_read_slot_is_still_taken, slots, needs),
+        Row("full-pipe-cannot-shrink", a_full_pipe_cannot_shrink, slots, needs),
+        Row("growing-keeps-the-content", growing_keeps_the_content, slots, needs),
+        Row("same-byte-again", one_page_again_and_again_is_not_merged, merging, needs),
+        Row("halves-of-a-page", neighbours_in_a_page_are_not_merged, merging, needs),
+        Row("write-after-it", a_write_takes_a_slot_of_its_own, merging, needs),
         Row("write-leaves-the-memory-alone", a_write_does_not_join_the_last_slot, safety),
         Row("takes-what-fits", a_full_pipe_takes_what_fits, (short,)),
         Row("many-pages-in-a-segment", many_segments_fill_many_slots, (short,)),
