@@ -1,5 +1,7 @@
 """A pytest that is steered, on the running kernel: a file stands for the active mutant."""
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -92,6 +94,25 @@ def test_a_deadline_ends_the_process(tmp_path, file):
     with pytest.raises(Lost):
         slot.ask([case("test_waits")], 4, time.monotonic() + 0.5)
     assert not slot.running
+
+
+def test_an_interrupt_ends_it_and_what_is_known_stays(tmp_path, file):
+    seen = []
+
+    def watch(outcome):
+        seen.append(outcome.mutant.id)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    run = Run(running_kernel(), tmp_path, "auto", 1, watch, slot=lambda t, d: make(d, file))
+    made = [
+        Mutant(name, "fs/splice.c", "a", "b", "x", "process_vm_readv:transfer:nothing")
+        for name in ("first", "second")
+    ]
+    # the second one would wait in test_waits
+    targets = [Target(made[0], running_kernel(), 1), Target(made[1], running_kernel(), 4)]
+    with pytest.raises(KeyboardInterrupt):
+        run.execute(targets)
+    assert seen == ["first"]
 
 
 def test_a_whole_run(tmp_path, file, monkeypatch):

@@ -7,10 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.errors import UserError
+from helpers.kernel import Kernel
 from kernel_matrix.cells import Status
 from kernel_matrix.cli import cli
 from kernel_matrix.commands import mutants as command
-from kernel_matrix.mutants import table
+from kernel_matrix.mutants import build, table
 from kernel_matrix.mutants.manifest import Mutant
 from kernel_matrix.mutants.plan import plan
 from kernel_matrix.mutants.run import Outcome
@@ -133,6 +134,33 @@ def test_the_command_says_mistakes_in_one_line(file):
     done = CliRunner().invoke(cli, ["mutants", "--file", str(file)])
     assert done.exit_code == Status.USAGE
     assert done.output == f"error: {file}:1: no clause splice:no:clause in suites/*/clauses.toml\n"
+
+
+def test_each_mutant_gets_a_kernel_that_has_it(tmp_path, monkeypatch):
+    """One that cannot share gets its own; what does not compile has its outcome at once."""
+    path = tmp_path / "mine.toml"
+    debug = ENTRY.format("d") + 'flavour = "debug"\n'
+    path.write_text("".join(ENTRY.format(name) for name in "abc") + debug)
+    shared_kernel, own, slow = (Kernel("reference:x", f"reference:{n}") for n in ("s", "o", "d"))
+
+    def shared(mutants, say, *, debug=False):
+        if debug:
+            assert [mutant.id for mutant in mutants] == ["d"]
+            return build.Built(slow, {"d": 1}, {}, {})
+        assert [mutant.id for mutant in mutants] == ["a", "b", "c"]
+        return build.Built(shared_kernel, {"a": 1}, {"b": "no such thing"}, {"c": "a macro"})
+
+    monkeypatch.setattr(build, "shared", shared)
+    monkeypatch.setattr(build, "alone", lambda *args, **kw: build.Built(own, {"c": 0}, {}, {}))
+    planned = plan(path)
+    outcomes = {}
+    targets, control = command._targets(planned, list(planned.chosen), outcomes)
+    assert control is shared_kernel
+    assert [(t.mutant.id, t.kernel.id, t.number, t.debug) for t in targets] == [
+        ("a", "reference:s", 1, False), ("c", "reference:o", 0, False),
+        ("d", "reference:d", 1, True),
+    ]  # fmt: skip
+    assert [(o.status, o.note) for o in outcomes.values()] == [("not buildable", "no such thing")]
 
 
 def test_interrupted_while_it_builds(file, tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from kernel_matrix import manifest
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import accel_option, example
 
@@ -88,7 +89,7 @@ def mutants(
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, terminate)
-    directory = runner.new_directory(out)
+    directory = runner.new_directory(out) if out else _new_directory()
     started = time.monotonic()
     outcomes, seconds, interrupted = _run(planned, directory, jobs, deadline, accel)
     text = json.dumps(table.to_json(outcomes, seconds), indent=1)
@@ -103,6 +104,15 @@ def mutants(
             f"\nlogs and mutants.json: {directory}, {time.monotonic() - started:.0f} s in all"
         )
     raise SystemExit(Status.INTERRUPTED if interrupted else table.status(outcomes))
+
+
+def _new_directory() -> Path:
+    """A directory in results/; "latest" stays with the runs on kernels."""
+    from kernel_matrix import runner
+
+    results = manifest.ROOT / "results"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return runner.new_directory(results / f"mutants-{stamp}-{os.getpid()}")
 
 
 def _list(planned: "Plan", as_json: bool) -> None:
