@@ -255,6 +255,18 @@ PROBES: Mapping[str, Probe] = {
         SkipClass.ARCH, _answers(lambda child: child.pkey_alloc(0, 0), "pkey_alloc()")
     ),
     "transparent-huge-pages": Probe(SkipClass.CONFIG, _huge_pages),
+    "memory-errors": Probe(
+        SkipClass.CONFIG,
+        # nothing is poisoned: whether it knows the advice is judged before the length
+        _answers(lambda child: child.madvise(None, 0, c.MADV_HWPOISON), "madvise(MADV_HWPOISON)"),
+    ),
+    "huge-page-pool": Probe(
+        SkipClass.CONFIG,
+        _answers(
+            lambda child: child.openat(c.AT_FDCWD, "/proc/sys/vm/nr_hugepages", c.O_RDONLY, 0),
+            "/proc/sys/vm/nr_hugepages",
+        ),
+    ),
     "write-protection": Probe(
         SkipClass.KERNEL_LACKS,
         _answers(_write_protection, "userfaultfd() with UFFD_FEATURE_PAGEFAULT_FLAG_WP"),

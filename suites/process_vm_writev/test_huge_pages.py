@@ -14,7 +14,7 @@ HUGE = needs("transparent-huge-pages")
 
 pytestmark = needs("process_vm_writev", "foreign-memory")
 
-POOL = needs("root", "disposable", "config:CONFIG_HUGETLBFS")
+POOL = needs("root", "disposable", "huge-page-pool")
 FLAGS = table(
     "flags",
     ("private", c.MAP_PRIVATE | c.MAP_ANONYMOUS | c.MAP_HUGETLB),

@@ -122,7 +122,7 @@ READABLE = (
 
 
 #: A page is lost for good by this.
-POISONS = ("root", "disposable", "config:CONFIG_MEMORY_FAILURE")
+POISONS = ("root", "disposable", "memory-errors")
 
 
 def poison(child: Child, page: Span) -> None:

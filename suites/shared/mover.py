@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import pytest
+
+from fixtures.processes import NewChild
 from helpers.binding import Segment
 from helpers.child import Child
 from helpers.memory import Memory, Span, cut
 from helpers.outcome import Result
 from helpers.session import Pending
+from suites.shared.reach import BetweenMemories, Scene
 
 T = TypeVar("T")
 
@@ -105,3 +109,28 @@ class Mover:
             count = min(sum(part.length for part in parts) for parts in (into, out_of))
         sink.received(into, cut(source.pieces(*out_of), 0, count))
         source.unchanged()
+
+
+def fixtures_of(call: str, *, writes: bool) -> tuple[Any, Any, Any]:
+    """The fixtures mover, scene and local_scene of a call, for its folder's conftest.py.
+
+    mover is for what both calls between two memories have; scene is the remote side of the call
+    and local_scene its local one, for what all calls with a pid share.
+    """
+
+    @pytest.fixture
+    def mover(caller: Child, target: Child) -> Mover:
+        return Mover(call, caller, target, writes)
+
+    @pytest.fixture
+    def scene(caller: Child, target: Child, new_child: NewChild) -> Scene:
+        def reach_from(child: Child) -> BetweenMemories:
+            return BetweenMemories(call, child, child, remote=True)
+
+        return Scene.remote(caller, target, new_child, reach_from)
+
+    @pytest.fixture
+    def local_scene(caller: Child, target: Child, new_child: NewChild) -> Scene:
+        return Scene.local(call, caller, target, new_child)
+
+    return mover, scene, local_scene

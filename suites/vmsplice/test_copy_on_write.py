@@ -173,7 +173,7 @@ def test_what_the_other_writes_later_to_a_huge_page_is_not_seen(
     not_seen(caller, pipe, make(caller), order)
 
 
-@needs("root", "disposable", "config:CONFIG_HUGETLBFS", "page-sharing")
+@needs("root", "disposable", "huge-page-pool", "page-sharing")
 @clause("vmsplice:observed:huge-page-of-the-pool-written-later")
 @ORDERS
 def test_what_the_other_writes_later_to_a_huge_page_of_the_pool(

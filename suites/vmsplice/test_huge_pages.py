@@ -65,7 +65,7 @@ def test_a_transparent_huge_page_is_not_split(caller: Child, pipe: Pipe) -> None
 
 
 @clause("vmsplice:memory:huge")
-@needs("root", "disposable", "config:CONFIG_HUGETLBFS", "page-sharing")
+@needs("root", "disposable", "huge-page-pool", "page-sharing")
 def test_a_huge_page_is_in_use_until_it_is_read(caller: Child, pipe: Pipe) -> None:
     page = caller.page_size
     with pool(caller, 2) as huge:
