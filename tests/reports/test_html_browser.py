@@ -6,12 +6,31 @@ from pathlib import Path
 
 import pytest
 
+from helpers.clauses import load_clauses
 from kernel_matrix import compare
-from kernel_matrix.journal import Attempt, Case
+from kernel_matrix.expectations import SUITES
 from kernel_matrix.reports import html
 
 from . import browser
-from .samples import CALLS, EINVAL, kernel, run
+from .browser_pages import (
+    ANSWER,
+    DRIFTED,
+    EFAULT,
+    FAILED,
+    FIRST,
+    KNOWN,
+    MATRIX,
+    PARTS,
+    ROWS,
+    SECOND,
+    SIZE,
+    TEE,
+    go,
+    rows,
+    search,
+    texts,
+)  # fmt: skip
+from .samples import CALLS, kernel, run
 from .test_html import HOSTILE
 
 axe = pytest.importorskip("axe_core_python")
@@ -20,40 +39,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not browser.find(), reason="no Chromium: apt-get install chromium"),
 ]
-
-EFAULT = "vmsplice:errors:efault"
-SIZE = "splice:observed:length-of-size-max"
-
-
-def case(function: str, row: str, verdict: str = "pass", **fields: object) -> Case:
-    call = str(fields["clauses"][0]).partition(":")[0]  # type: ignore[index]
-    return Case(f"suites/{call}/test_a.py::{function}[{row}]", verdict, 0.012, **fields)
-
-
-FIRST = case("test_bad_address", "hole", clauses=(EFAULT,), strength="established")
-SECOND = case("test_bad_address", "kernel", clauses=(EFAULT,), strength="established")
-ANSWER = case("test_length", "max", observed="0", clauses=(SIZE,), strength="observed")
-TEE = case("test_full", "x", clauses=("tee:errors:eagain-full",), strength="documented")
-FAILED = replace(
-    FIRST, verdict="fail", observed=EINVAL, expected="-1 EFAULT (Bad address)",
-    message=f"vmsplice(5) = {EINVAL}", transcript=CALLS, console="[1.0] a line of the console",
-)  # fmt: skip
-CRASHED = replace(
-    SECOND, verdict="crash", message="the machine died", title="KASAN: use-after-free in pipe_read",
-    console="[2.0] BUG: KASAN", attempts=(Attempt("pass"),),
-)  # fmt: skip
-KNOWN = replace(TEE, verdict="deviation", was="fail", observed="0", known="a reason (a commit)")
-SKIPPED = replace(TEE, verdict="skip", skip={"class": "config", "reason": "CONFIG_X is not set"})
-DRIFTED = replace(ANSWER, observed=EINVAL)
-
-MATRIX = run(
-    "results/r",
-    kernel("debian:5.10", "5.10.1", FIRST, SECOND, ANSWER, TEE),
-    kernel("debian:6.1", "6.1.1", FIRST, SECOND, ANSWER, SKIPPED),
-    kernel("debian:6.12", "6.12.1", FAILED, SECOND, DRIFTED, KNOWN),
-    kernel("reference:6.12", "6.12.1", FIRST, CRASHED, DRIFTED, TEE),
-)
-PARTS = ("overview", "matrix", "changes", "behaviour", "known")
 
 
 @pytest.fixture(scope="module")
@@ -82,37 +67,6 @@ def show(chromium, tmp_path):
     for page in pages:
         assert page.said("Runtime.exceptionThrown", "Log.entryAdded") == []
         page.close()
-
-
-def go(page, part):
-    page.js(f"location.hash = '#' + {json.dumps(part)}")
-    page.wait("true")
-
-
-def texts(page, selector):
-    """The texts of the elements that are shown."""
-    return page.js(
-        f"[...document.querySelectorAll({json.dumps(selector)})]"
-        ".filter(e => e.checkVisibility()).map(e => e.innerText.trim())"
-    )
-
-
-ROWS = (
-    "[...document.querySelectorAll('tr.clause')].filter(e => e.checkVisibility())"
-    ".map(e => e.dataset.clause)"
-)
-
-
-def rows(page):
-    return page.js(ROWS)
-
-
-def search(page, text):
-    page.click("#search")
-    page.js("document.activeElement.select()")
-    page.type(text)
-    if not text:
-        page.press("Delete")
 
 
 ALL = [EFAULT, SIZE, "tee:errors:eagain-full"]
@@ -229,7 +183,7 @@ def test_the_details_have_everything(show):
     page = show(part=EFAULT)
     (detail,) = texts(page, ".detail")
     for text in (
-        EFAULT, "memory that is not mapped is EFAULT", "established", "every shipped kernel does",
+        EFAULT, load_clauses(SUITES)[EFAULT].text, "established", "every shipped kernel does",
         "fail on debian 6.12.1-1", "-1 EINVAL", "-1 EFAULT", "pass on", "debian 5.10.1-1",
         "KASAN: use-after-free in pipe_read", "not reproduced: pass", CALLS,
         "a line of the console", "differs from debian 6.12.1-1 on",
