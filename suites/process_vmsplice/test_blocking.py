@@ -201,7 +201,8 @@ def test_two_callers_that_sleep_for_one_pipe_get_their_turn(caller, target, full
         calls.append(who.begin.process_vmsplice(target.pid, full_pipe.write, [memory[:page]], 1, 0))
         who.wait_blocked(calls[-1], CALL)
     peer.must.read(full_pipe.read, sink, page)
-    assert caller.session.poll(lambda: calls[0].done or calls[1].done)
+    one = caller.session.poll(lambda: calls[0].done or calls[1].done)
+    assert one, "a free slot should let one of them go on"
     peer.must.read(full_pipe.read, sink, page)
     assert [call.result() for call in calls] == [Ok(page), Ok(page)]
     full_pipe.holds(Piece(size - 2 * page, FILLING, 2 * page), *[memory.piece(memory[:page])] * 2)
@@ -216,7 +217,7 @@ def test_others_use_the_pipe_while_it_sleeps(caller, target, full_pipe):
     other = send(peer, target.pid, full_pipe.write, [memory[:1]], c.SPLICE_F_NONBLOCK)
     assert other == Err(EAGAIN)
     peer.must.fcntl(full_pipe.write, c.F_GETPIPE_SZ, 0)
-    assert not call.done
+    assert not call.done, "it should sleep on"
 
 
 @clause("process_vmsplice:blocking:eintr")

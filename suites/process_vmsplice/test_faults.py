@@ -26,7 +26,7 @@ def test_a_page_that_comes_late_is_sent(caller, target, pipe, flags):
     page = caller.page_size
     faults = Faults(target, 3)
     call = begin(caller, target, pipe, faults, flags)
-    assert not call.done
+    assert not call.done, "it should wait for the page"
     faults.resolve()
     assert call.result() == Ok(3 * page)
     pipe.holds(Piece(2 * page, PRESENT), Piece(page, LATE))
@@ -119,7 +119,7 @@ def test_others_use_the_pipe_meanwhile(caller, target, pipe, remote, what):
         assert send(other, target.pid, pipe.write, [remote[:9]]) == Ok(9)
     else:
         assert other.fcntl(pipe.write, c.F_SETPIPE_SZ, 4 * caller.page_size).ok
-    assert not call.done
+    assert not call.done, "it should wait for the page"
     faults.resolve()
     assert call.result() == Ok(2 * caller.page_size)
 
@@ -158,7 +158,7 @@ def test_a_target_that_executes_a_program_gives_what_was_asked_for(caller, targe
     faults.hand_over(target.fork("keeper"))
     call = begin(caller, target, pipe, faults)
     execute(target)
-    assert not call.done
+    assert not call.done, "it should wait for the page"
     faults.resolve()
     assert call.result() == Ok(3 * page)
     pipe.holds(Piece(2 * page, PRESENT), Piece(page, LATE))

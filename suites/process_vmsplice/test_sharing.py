@@ -104,4 +104,4 @@ def test_a_target_that_sleeps_in_a_call_of_its_own_does_not_notice(caller, targe
     target.wait_blocked(reading, "read")
     assert send(caller, target.pid, pipe.write, [memory]) == Ok(memory.length)
     pipe.holds(memory.piece(memory[:]))
-    assert not reading.done
+    assert not reading.done, "its own call should not have returned"

@@ -114,7 +114,7 @@ def test_a_target_that_executes_a_program_while_it_sleeps_gives_no_bytes(
     caller, full_pipe, replaced
 ):
     """Access was granted to an address space that is gone."""
-    assert not replaced.ok
+    assert not replaced.ok, f"{replaced.call} = {replaced!r}, and no bytes should be sent"
     page, size = caller.page_size, full_pipe.capacity
     full_pipe.holds(Piece(size - page, FILLING, page))
 

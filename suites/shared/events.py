@@ -122,23 +122,23 @@ def a_poll_that_sleeps_is_woken(sender: Sender, pipe: Pipe) -> None:
 def every_call_makes_an_edge(sender: Sender, pipe: Pipe) -> None:
     """Once each, though the bytes before were not read."""
     memory, edges = sender.pages(1), Edges(sender.caller, pipe.read)
-    assert not edges.seen()
+    assert not edges.seen(), "epoll should tell of nothing new"
     for _ in range(2):
         assert sender(pipe.write, [memory[:1]]) == Ok(1)
-        assert edges.seen()
-        assert not edges.seen()
+        assert edges.seen(), "epoll should tell of the bytes"
+        assert not edges.seen(), "epoll should tell of nothing new"
 
 
 def a_level_stays_until_the_bytes_are_read(sender: Sender, pipe: Pipe) -> None:
     """Without EPOLLET epoll tells as long as there are bytes."""
     memory = sender.pages(1)
     level = Edges(sender.caller, pipe.read, mode=0)
-    assert not level.seen()
+    assert not level.seen(), "epoll should not tell of an empty pipe"
     assert sender(pipe.write, [memory[:1]]) == Ok(1)
-    assert level.seen()
-    assert level.seen()
+    assert level.seen(), "epoll should tell of the bytes that are there"
+    assert level.seen(), "epoll should tell of the bytes that are there"
     pipe.holds(memory.piece(memory[:1]))
-    assert not level.seen()
+    assert not level.seen(), "epoll should not tell of an empty pipe"
 
 
 def nobody_is_told_of_nothing(sender: Sender, pipe: Pipe, *, hole: bool) -> None:
@@ -148,7 +148,7 @@ def nobody_is_told_of_nothing(sender: Sender, pipe: Pipe, *, hole: bool) -> None
     edges = Edges(caller, pipe.read)
     ask_for_sigio(caller, pipe.read)
     assert sender(pipe.write, [part]) == (Err(EFAULT) if hole else Ok(0))
-    assert not edges.seen()
+    assert not edges.seen(), "epoll should tell of nothing new"
     assert polled(caller, pipe.read) == 0
     assert caller.caught(c.SIGIO) == 0
 
