@@ -37,6 +37,12 @@ def test_only_what_can_get_there():
     assert names(mutant) == ["d"]
 
 
+def test_an_error_brings_the_clauses_of_its_name():
+    known = Known("suites/tee/test_e.py::test_e", ("tee:errors:eagain-full",))
+    mutant = Mutant("a:errno:x", "fs/splice.c", "-EAGAIN", "-EIO", "x")
+    assert order.of(mutant, [*CASES, known], order.Knowledge())[0] == known.id
+
+
 @pytest.mark.parametrize(
     ("ident", "first"), [("a:drop:y", "x[2]"), ("b:drop:x", "w"), ("c:drop:x", "w")]
 )

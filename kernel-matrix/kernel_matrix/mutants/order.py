@@ -1,5 +1,6 @@
 """In which order cases are tried on a mutant: what depends on earlier results, always alike."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ _FIRST = {
 }
 """Whose suites are the likeliest to notice."""
 
+_ERROR = re.compile(r"\bE[A-Z]{3,}\b")
 _SLOW = ("test_allocation", "test_leaks", "properties", "test_model")
 """In the names of cases that make thousands of calls."""
 
@@ -44,6 +46,8 @@ def neighbourhood(mutant: Mutant) -> str:
 def of(mutant: Mutant, cases: Sequence[Known], knowledge: Knowledge) -> list[str]:
     """All cases that can notice: of the mutant's clause, then what caught others, then the rest.
 
+    Where an error is changed, the cases of clauses that have its name come early.
+
     Of the rest, those of the likely suites come first and those that take long last, and of each
     suite the first case of every function before the second of any.
     """
@@ -51,9 +55,18 @@ def of(mutant: Mutant, cases: Sequence[Known], knowledge: Knowledge) -> list[str
         cases = [case for case in cases if _ONLY[mutant.file] in case.needs]
     order = [case.id for case in cases if mutant.clause and mutant.clause in case.clauses]
     place = {case.id: index for index, case in enumerate(cases)}
-    for counts in (knowledge.near[neighbourhood(mutant)], knowledge.far[mutant.file]):
+
+    def caught(counts: Counter[str]) -> list[str]:
         known = [ident for ident in counts if ident in place]
-        order += sorted(known, key=lambda ident: (-counts[ident], place[ident]))
+        return sorted(known, key=lambda ident: (-counts[ident], place[ident]))
+
+    order += caught(knowledge.near[neighbourhood(mutant)])
+    errors = {name.lower() for name in _ERROR.findall(mutant.original)}
+    for case in cases:
+        words = {word for clause in case.clauses for word in re.split("[:-]", clause)}
+        if errors & words:
+            order.append(case.id)
+    order += caught(knowledge.far[mutant.file])
     likely = _FIRST.get(mutant.file, ())
     seen: Counter[str] = Counter()
     ranked = []
