@@ -19,7 +19,7 @@ def resolve(selector: str, as_json: bool, build: bool) -> None:
     debian:6.12                        the newest package of a series
     debian:6.1.192-2                   a package version
     debian:6.12.95+deb13-cloud-amd64   a release
-    reference:6.12[+debug]             our own process_vmsplice, built here
+    reference:6.12[+debug][+mutants]   our own process_vmsplice, built here
     tree:<directory>                   what was built in a tree
     tree:<directory>+build             the same with --build: a copy is configured and built
     path:arch/x86/boot/bzImage         a kernel image

@@ -51,7 +51,7 @@ class Source:
 PROVIDERS = {
     "debian": Source("debian", "debian:<series or version>", "a kernel package of Debian"),
     "reference": Source(
-        "reference", "reference:<series>[+debug]", "our own process_vmsplice, built here"
+        "reference", "reference:<series>[+debug][+mutants]", "our own process_vmsplice, built here"
     ),
     "tree": Source("tree", "tree:<directory>[+build]", "a kernel's output directory"),
     "path": Source("path", "path:<bzImage>", "a kernel image on this machine"),
