@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.errors import UserError
 from kernel_matrix import history, history_rows
 from kernel_matrix.cells import Summary
 from kernel_matrix.journal import Case
@@ -221,6 +222,26 @@ os.kill(os.getpid(), 9)
     assert len(load().cases) == 1
     assert keep(run(kernel("k", 1, {"a": "pass"}))) == []
     assert (count(path), count(path, "cases")) == (2, 1)
+
+
+def test_a_run_is_entered_whole_or_not_at_all(path, monkeypatch):
+    keep(run(kernel("k", 0, {"a": "pass"})))
+    once = dump(path)
+
+    def stumble(database: sqlite3.Connection, found: Results) -> None:
+        database.execute("DELETE FROM run")
+        raise UserError("no more")
+
+    monkeypatch.setattr(history_rows, "enter", stumble)
+    assert keep(run(kernel("k", 1, {"a": "pass"})))[0].endswith("no more")
+    assert dump(path) == once
+
+
+def test_what_somebody_else_has_set_aside_already_stays(path):
+    keep(run(kernel("k", 0, {"a": "pass"})))
+    said: list[str] = []
+    history._set_aside(path, said.append)
+    assert (said, count(path)) == ([], 1)
 
 
 def garbage(path: Path) -> None:

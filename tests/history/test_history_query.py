@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from helpers.errors import UserError
-from kernel_matrix import case_names, expectations, history, history_query
+from kernel_matrix import case_names, expectations, history, history_query, history_rows
 from kernel_matrix.cli import cli
 from kernel_matrix.history_query import Flakes
 from kernel_matrix.journal import Case
@@ -111,6 +111,12 @@ def test_how_long_a_case_takes_is_the_median_of_its_last_runs():
 def line_seconds():
     with history.reading() as database:
         return history_query.times(database)
+
+
+def test_a_run_that_was_cut_off_is_not_good():
+    keep(kernel("k", 0, {"a": "pass"}), kernel("l", 0, {"a": "pass"}, problem="interrupted"))
+    with history.reading() as database:
+        assert [run.good for run in history_rows.runs(database)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +244,7 @@ NAMES = [
     "suites/vmsplice/test_a.py::test_x[page-2]",
     "suites/process_vmsplice/test_a.py::test_x[page]",
     "suites/splice/test_b.py::test_y",
+    "suites/splice/test_b.py::test_y[z]",
 ]
 
 
@@ -245,7 +252,8 @@ NAMES = [
     ("text", "found"),
     [
         (NAMES[0], [0]),
-        ("test_y", [3]),
+        (NAMES[3], [3]),
+        ("test_y", [3, 4]),
         ("[page]", [0, 2]),
         ("vmsplice::test_x[page]", [0]),
         ("vmsplice::[page]", [0]),
@@ -261,7 +269,7 @@ def test_which_case_is_meant(text, found):
 
 
 def test_one_case():
-    assert case_names.one("test_y", NAMES, "suites") == NAMES[3]
+    assert case_names.one("test_y[", NAMES, "suites") == NAMES[4]
     with pytest.raises(UserError, match="no case 'nix' in suites"):
         case_names.one("nix", NAMES, "suites")
     with pytest.raises(UserError, match=r"'\[page\]' is 2 cases in suites: "):
