@@ -8,7 +8,7 @@ from fixtures.vectors import readv
 from helpers.abi.constants import MAP_SHARED
 from helpers.memory import Memory, Piece, unchanged
 from helpers.outcome import Err, Ok
-from suites.shared import holes, mover_holes
+from suites.shared import holes, mover_holes, transfers
 from suites.shared.mover import Mover
 
 pytestmark = [needs("process_vm_readv", "foreign-memory")]
@@ -45,6 +45,16 @@ def test_secret_memory_is_efault(caller, target, local):
     secret = target.pages(1, seed=2, flags=MAP_SHARED, fd=fd)
     assert readv(caller, target.pid, [local], [secret]) == Err(EFAULT)
     unchanged(local, secret)
+
+
+@clause("process_vm_readv:memory:key-of-the-target")
+@needs("protection-keys")
+@transfers.WHOSE
+@transfers.KEYS
+def test_protection_keys_of_remote_memory_do_not_count(
+    mover: Mover, local: Memory, remote: Memory, own: bool, rights: int
+) -> None:
+    transfers.memory_with_a_key(mover, local, remote, own, rights)
 
 
 @clause("process_vm_readv:memory:end-of-file")

@@ -10,7 +10,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span, unchanged
 from helpers.outcome import Err, Ok
-from suites.shared import holes, mover_holes
+from suites.shared import holes, mover_holes, transfers
 from suites.shared.files import memfd, text_of
 from suites.shared.mappings import SEED, secret
 from suites.shared.mover import Mover
@@ -110,21 +110,12 @@ def test_secret_memory_is_efault(mover: Mover, local: Memory) -> None:
 
 @clause("process_vm_writev:memory:key-of-the-target")
 @needs("protection-keys")
-@table(
-    "rights",
-    ("no-access", c.PKEY_DISABLE_ACCESS),
-    ("no-writing", c.PKEY_DISABLE_WRITE),
-)
-def test_protection_keys_of_the_target_do_not_count(
-    mover: Mover, local: Memory, remote: Memory, rights: int
+@transfers.WHOSE
+@transfers.KEYS
+def test_protection_keys_of_remote_memory_do_not_count(
+    mover: Mover, local: Memory, remote: Memory, own: bool, rights: int
 ) -> None:
-    """They are a register of a thread's, and the caller is another one: pkeys(7)."""
-    key = mover.target.must.pkey_alloc(0, rights)
-    both = c.PROT_READ | c.PROT_WRITE
-    mover.target.must.pkey_mprotect(remote, remote.length, both, key)
-    assert mover([local[:16]], [remote[5:21]]) == Ok(16)
-    mover.target.must.pkey_mprotect(remote, remote.length, both, 0)
-    mover.moved(local, [local[:16]], remote, [remote[5:21]])
+    transfers.memory_with_a_key(mover, local, remote, own, rights)
 
 
 @clause("process_vm_writev:memory:end-of-file")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fixtures.cases import table
 from fixtures.memory import LOCAL_SEED, REMOTE_SEED
 from fixtures.vectors import scattered
+from helpers.abi import constants as c
 from helpers.memory import Memory, Piece, Span, unchanged
 from helpers.outcome import Ok
 from suites.shared.mover import Mover
@@ -243,3 +244,17 @@ def overlapping(mover: Mover, memory: Memory, start: int) -> None:
     first, last = min(start, 300), max(start, 300) + 200
     mover.caller.compare(memory.address, [memory.piece(memory[:first])])
     mover.caller.compare(memory.address + last, [memory.piece(memory[last:])])
+
+
+KEYS = table("rights", ("no-access", c.PKEY_DISABLE_ACCESS), ("no-writing", c.PKEY_DISABLE_WRITE))
+WHOSE = table("own", ("of-the-target", False), ("of-the-caller", True))
+
+
+def memory_with_a_key(mover: Mover, local: Memory, remote: Memory, own: bool, rights: int) -> None:
+    """Remote memory whose key forbids its owner to use it: keys are a register of a thread's."""
+    far = mover.caller.pages(1, seed=REMOTE_SEED) if own else remote
+    key, both = far.child.must.pkey_alloc(0, rights), c.PROT_READ | c.PROT_WRITE
+    far.child.must.pkey_mprotect(far, far.length, both, key)
+    assert mover([local[:16]], [far[5:21]], pid=far.child.pid) == Ok(16)
+    far.child.must.pkey_mprotect(far, far.length, both, 0)
+    mover.moved(local, [local[:16]], far, [far[5:21]])
