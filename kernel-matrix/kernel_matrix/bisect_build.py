@@ -46,7 +46,8 @@ def build(
         UserError: it is not.
     """
     objects.mkdir(parents=True, exist_ok=True)
-    wanted = build_config.merged([*FRAGMENTS, *more], tree.series_of(source))
+    series = tree.series_of(source)
+    wanted = build_config.merged([*FRAGMENTS, *more], series)
     asked = objects / "asked.config"
     asked.write_text(build_config.text_of(wanted))
     steps = objects / "steps"
@@ -58,6 +59,10 @@ def build(
             source, objects, ["allnoconfig"],
             log=log, environment={**_ENVIRONMENT, "KCONFIG_ALLCONFIG": str(asked)},
         )  # fmt: skip
+        config = (objects / ".config").read_text()
+        # Of our own fragments an old or new kernel may lack what the case does not need.
+        if missing := build_config.unfulfilled(build_config.merged(more, series), config):
+            say(f"{name} cannot have {', '.join(missing)}")
         build_make.make(
             source, objects, ["bzImage"],
             log=log, progress=progress, say=say, environment=_ENVIRONMENT,
@@ -69,12 +74,6 @@ def build(
     with log.open(errors="replace") as file:
         steps.write_text(str(sum(map(is_step, file))))
     return _kernel(objects, name)
-
-
-def unfulfilled(source: Path, objects: Path, more: Sequence[Path]) -> list[str]:
-    """What was asked for and this commit cannot have."""
-    wanted = build_config.merged([*FRAGMENTS, *more], tree.series_of(source))
-    return build_config.unfulfilled(wanted, (objects / ".config").read_text())
 
 
 def _kernel(objects: Path, name: str) -> Kernel:
