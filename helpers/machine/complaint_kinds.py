@@ -154,8 +154,8 @@ GENERIC = re.compile(
     r"""(?x)
     # what prints and dies
     dump_stack\w* | show_(?:stack|trace|regs)\w* | print_\w+ | __?warn\w* | report_bug | handle_bug
-    | (?:asm_)?exc_\w+ | die\w* | oops_\w+ | page_fault_oops | panic | fortify_panic | do_trap
-    | do_error_trap | __fortify_panic | add_taint | rest_init | __die\w* | no_context
+    | (?:asm_)?exc_\w+ | die\w* | oops_\w+ | page_fault_oops | panic | _*fortify_\w+ | do_trap
+    | do_error_trap | add_taint | rest_init | __die\w* | no_context
     # sanitizers
     | \w*kasan_\w+ | \w*asan_\w+ | \w*kfence_\w+ | \w*kmsan_\w+ | \w*ubsan_\w+ | kmemleak_\w+
     # locks and sleeping

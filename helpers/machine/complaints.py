@@ -20,7 +20,7 @@ _PLACE = r"(?P<function>[\w.$]+)\+(?P<offset>0x[0-9a-f]+)/(?P<size>0x[0-9a-f]+)"
 _FRAME = re.compile(rf"^(?:\[<[0-9a-f]+>\] )?(?P<guess>\? )?{_PLACE}(?: \[\w+.*\])?$")
 _REGISTER = re.compile(rf"^(?:RIP: [0-9a-f]{{4}}:|pc : ){_PLACE}")
 _MARK = re.compile(r"^</?[A-Z#]+>$")
-_ACCESS = re.compile(r"^(?P<access>Read|Write|Free) of (?:size|addr)\b")
+_ACCESS = re.compile(r"^(?P<access>Read|Write) of size\b")
 _LOCK_AT = re.compile(rf"\bat: {_PLACE}")
 _ENDS = re.compile(r"^---\[ end (?:trace|Kernel panic)")
 
@@ -54,6 +54,11 @@ class Complaint:
     deadly: bool = False
 
     @property
+    def of_time(self) -> bool:
+        """It says that something took long, which a busy host makes true of any kernel."""
+        return self.kind in ("soft-lockup", "hard-lockup", "rcu-stall", "hung-task")
+
+    @property
     def trace(self) -> tuple[str, ...]:
         """The names of the functions of the call trace."""
         return tuple(plain(frame.function) for frame in self.frames)
@@ -78,8 +83,9 @@ def complaints(text: str) -> list[Complaint]:
         hit = None if ends else next(((k, m) for k in KINDS if (m := k.line.search(line))), None)
         if hit is not None:
             kind, match = hit
-            open_one = found[-1] if found and not found[-1].ended else None
-            if not kind.follows or open_one is None:
+            # a panic that says no more than that comes after the end of what caused it
+            joins = bool(found) and (kind.name == "panic" or not found[-1].ended)
+            if not kind.follows or not joins:
                 found.append(_Found(kind, match, line))
                 continue
         if found:
@@ -115,19 +121,30 @@ def _complaint(found: _Found) -> Complaint:
 def _place(found: _Found, frames: tuple[Frame, ...]) -> str:
     """The function where the mistake is, as far as the text tells; else a file; else nothing."""
     groups = found.match.groupdict()
-    named = [groups.get("function") or ""]
-    if found.kind.name == "lockdep":
-        named += [match["function"] for line in found.lines if (match := _LOCK_AT.search(line))]
-    named = [plain(name) for name in (*named, *(frame.function for frame in frames)) if name]
-    telling = [name for name in named if not GENERIC.fullmatch(name)]
-    if telling or named:
-        return (telling or named)[0]
+    header = plain(groups.get("function") or "")
+    named = [header, *_locks(found, taken=True), *(plain(frame.function) for frame in frames)]
+    named += _locks(found, taken=False)
+    telling = [name for name in named if name and not GENERIC.fullmatch(name)]
+    if telling or header:
+        return (telling or [header])[0]
     text = groups.get("text") or ""
     return (
         text
         if found.kind.title.endswith("{place}") and re.fullmatch(r"[\w/.-]+\.[chS]", text)
         else ""
     )
+
+
+def _locks(found: _Found, *, taken: bool) -> list[str]:
+    """Where lockdep says that locks were taken: the one that it complains of, or those held."""
+    if found.kind.name != "lockdep":
+        return []
+    lines = zip(["", *found.lines], found.lines, strict=False)
+    return [
+        plain(match["function"])
+        for before, line in lines
+        if (match := _LOCK_AT.search(line)) and ("trying to" in before) is taken
+    ]
 
 
 def _frames(found: _Found) -> tuple[Frame, ...]:

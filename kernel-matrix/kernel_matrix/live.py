@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kernel_matrix.runner import Cell
 
 
+_FRAME_SECONDS = 0.5
+"""Between two drawings of the table, each of which takes 5 to 10 ms of a processor."""
+
+
 class Display(Protocol):
     """Shows a run; a context manager around it."""
 
@@ -114,6 +118,7 @@ class Screen:
         self._cells: Sequence[Cell] = ()
         self._slots = 1
         self._live: Live | None = None
+        self._next = 0.0
 
     def __enter__(self) -> "Screen":
         """Take the terminal."""
@@ -144,8 +149,10 @@ class Screen:
             self._live.console.print(line)
 
     def refresh(self) -> None:
-        """Draw."""
-        if self._live is not None:
+        """Draw, if that was not done just now."""
+        now = time.monotonic()
+        if self._live is not None and now >= self._next:
+            self._next = now + _FRAME_SECONDS
             self._live.update(draw(self._cells, self._slots), refresh=True)
 
 
