@@ -38,6 +38,12 @@ def test_more_than_iov_max_segments_are_einval(caller, target, pipe, remote, cou
     remote.unchanged()
 
 
+@clause("process_vmsplice:order:count-before-descriptor-and-array")
+@table("count", *TOO_MANY, ("two-to-32", WRAPPED), ("two-to-32-and-1", WRAPPED + 1))
+def test_too_many_segments_are_found_before_all_that_is_wrong_too(caller, count):
+    assert caller.process_vmsplice(-1, 999, 8, count, 0) == Err(EINVAL)
+
+
 @clause("process_vmsplice:segments:up-to-iov-max")
 @table("count", ("8", 8), ("9", 9), ("iov-max-minus-1", 1023), ("iov-max", c.UIO_MAXIOV))
 @table("bytes_at", ("first", 0), ("last", -1))
