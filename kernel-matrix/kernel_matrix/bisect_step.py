@@ -259,8 +259,11 @@ def script(plan: Path) -> Sequence[str]:
 
 
 def say(line: str) -> None:
-    """One line for people, by way of git."""
-    print(f"{SAYS}{line}", flush=True)
+    """One line for people, by way of git; without anybody who reads it the bisection ends."""
+    try:
+        os.write(sys.stdout.fileno(), f"{SAYS}{line}\n".encode(errors="replace"))
+    except BrokenPipeError:
+        raise SystemExit(Answer.ABORT) from None
 
 
 def main(words: Sequence[str], build: Build = build, run: Run = run) -> int:

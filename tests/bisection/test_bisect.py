@@ -291,6 +291,15 @@ def test_interrupted_it_leaves_nothing(tree, tmp_path, number):
         os.kill(step, 0)
 
 
+def test_a_step_that_nobody_listens_to_ends_the_bisection():
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "from kernel_matrix import bisect_step; bisect_step.say('x')"
+    done = subprocess.run([sys.executable, "-c", code], stdout=writer, check=False)
+    os.close(writer)
+    assert done.returncode == Answer.ABORT
+
+
 GOOD = Case(CASE, "pass")
 BAD = Case(CASE, **CASES["einval"])
 
