@@ -1,5 +1,7 @@
 """How Hypothesis draws plans: simple things first, for that is what it shrinks to."""
 
+from collections.abc import Iterator
+
 from hypothesis import strategies as st
 
 from helpers.abi import constants as c
@@ -25,6 +27,7 @@ from suites.process_vmsplice.model_plans import (
     Segment,
     Send,
     Size,
+    Step,
     Whose,
     Write,
     WriteFile,
@@ -161,7 +164,10 @@ _WRONG_SENDS = [
         Send, st.builds(_spoiled, _WHOLE_PAGES, st.integers(0, 3), st.integers(0, 1)), _GIFTS
     ),
     st.builds(Send, _USUAL, _UNKNOWN),
-    st.builds(Send, _USUAL, _PLAIN, fd=st.sampled_from(Descriptor)),
+    st.builds(Send, _USUAL, _PLAIN, st.just(Whose.NOBODY)),
+    st.builds(Send, _USUAL, _PLAIN, fd=st.sampled_from([*Descriptor][1:])),
+    st.builds(Send, _USUAL, _PLAIN, count=st.sampled_from((1025, 0, 1 << 32))),
+    st.builds(Send, st.sampled_from((None, (_ELSEWHERE[3],))), _PLAIN),
     st.builds(
         Send,
         st.one_of(_USUAL, _SOME_NEGATIVE, st.just((_ELSEWHERE[3],)), st.none()),
@@ -179,6 +185,8 @@ _PIPE_STEPS = [
     st.sampled_from([Read(amount) for amount in _AMOUNTS]),
     st.sampled_from([Put(amount) for amount in _AMOUNTS]),
     st.sampled_from([Put(Size(0, count)) for count in (1, 2, 99)]),
+    # more than most of these pipes take
+    st.just(Put(Size(5))),
     st.sampled_from([Resize(slots) for slots in (1, 2, 3, 4, 8, 16, 32)]),
 ]
 _CHANGES = [("map", Prot.NONE), ("unmap", Prot.NONE), ("discard", Prot.NONE)]
@@ -201,10 +209,35 @@ _MEMORY_STEPS = [
     st.sampled_from((Fork(), Fork(), Leave())),
 ]
 
+
+def _stories() -> Iterator[tuple[Step, ...]]:
+    """A page is sent, something happens to it, and then somebody writes to it."""
+    for number in range(WINDOW):
+        start, page = Size(number), Size(1)
+        between = (
+            (),
+            (Fork(),),
+            (Change("protect", number, Prot.READ), Change("protect", number, Prot.READ_WRITE)),
+            (WriteFile(start, page),),
+            (Change("discard", number),),
+            (Change("unmap", number), Change("map", number)),
+            (Fork(), Leave()),
+        )
+        for steps in between:
+            for whose in (Whose.TARGET, Whose.RELATIVE):
+                sent = Send((Segment(start, page),), c.SPLICE_F_NONBLOCK)
+                yield (sent, *steps, Write(start, page, whose))
+
+
 _BEFORE = st.lists(st.one_of(_PIPE_STEPS), max_size=4)
 _CALLS = st.lists(st.one_of(*_SENDS, *_WRONG_SENDS), min_size=1, max_size=6)
 _FIRST = st.one_of(_SENDS)
-_STEP = st.one_of(*_SENDS, *_SENDS, *_PIPE_STEPS, *_MEMORY_STEPS, *_MEMORY_STEPS)
+_STEP = st.one_of(
+    *_SENDS,
+    *_PIPE_STEPS,
+    *_MEMORY_STEPS,
+    *[st.sampled_from([*_stories()])] * 4,
+)
 #: Five on average; more are drawn as several lists, for each can be empty.
 _STEPS, _LAST_STEPS = st.lists(_STEP, max_size=10), st.lists(_STEP, max_size=2)
 
@@ -221,8 +254,9 @@ def sequences(draw: st.DrawFn) -> Plan:
     """Calls and all that can be done to the pipe and to memory between them."""
     layouts = draw(_ANY_LAYOUT), draw(_ANY_LAYOUT)
     slots, steps = draw(_SLOTS), [draw(_FIRST)]
-    for part in (_STEPS, _STEPS, _STEPS, _RARELY_CLOSED, _LAST_STEPS):
-        steps += draw(part)
+    for part in (_STEPS, _STEPS, _RARELY_CLOSED, _LAST_STEPS):
+        for step in draw(part):
+            steps += step if isinstance(step, tuple) else (step,)
     return Plan(*layouts, slots, tuple(steps))
 
 

@@ -67,7 +67,8 @@ class Trial:
         }
         page = self.caller.page_size
         self.page = page
-        self.source = self.caller.pages(_SOURCE, seed=_PUT_SEED)
+        self.source = self.caller.pages(_SOURCE)
+        self.filled = 0
         self.sink = self.caller.pages(_SINK)
         self.pipe = make_pipe(self.caller, c.O_NONBLOCK)
         self.model = ModelPipe(page, 0 if plan.slots else self.pipe.slots)
@@ -220,10 +221,18 @@ class Trial:
         __tracebackhide__ = True
         start = 13 * self.number % self.page
         count = min(count, self.source.length - start)
+        self._fill_source(start + count)
         expected = self.model.write(Piece(count, _PUT_SEED, start))
         result = self.caller.write(self.pipe.write, self.source[start : start + count], count)
         if _answer(result) != expected:
             raise mismatch(result.call, repr(result), _shown(expected, self.model.clauses()))
+
+    def _fill_source(self, end: int) -> None:
+        """The buffer that is written from has its pattern up to a byte: filling takes long."""
+        if end > self.filled:
+            start, length = self.source.address + self.filled, end - self.filled
+            self.caller.fill(start, length, _PUT_SEED, self.filled)
+            self.filled = end
 
     def _resize(self, slots: int) -> None:
         __tracebackhide__ = True
@@ -286,6 +295,7 @@ class Trial:
         __tracebackhide__ = True
         if not self.model.readers:
             return
+        self._fill_source(1)
         byte = self.source[:1]
         count = self.model.size + 1
         free = self.model.free
@@ -293,7 +303,7 @@ class Trial:
         if _answer(result) != (free or -EAGAIN):
             expected = f"{free or 'EAGAIN'} free slots {told(self.model.clauses() | {SLOTS})}"
             raise mismatch(result.call, repr(result), expected)
-        frame = Frame([self.source.piece(byte), Piece(self.page - 1, None)])
+        frame = Frame([Piece(1, _PUT_SEED), Piece(self.page - 1, None)])
         self.model.slots += [Slot(frame, 0, 1) for _ in range(free)]
 
 
