@@ -47,6 +47,7 @@ int listen(int sockfd, int backlog);
 int connect(int sockfd, const void *addr, unsigned int addrlen);
 int accept4(int sockfd, void *addr, void *addrlen, int flags);
 int getsockname(int sockfd, void *addr, unsigned int *addrlen);
+ssize_t sendmsg(int sockfd, const void *msg, int flags);
 int setsockopt(int sockfd, int level, int optname, const void *optval, unsigned int optlen);
 int memfd_create(const char *name, unsigned int flags);
 int memfd_secret(unsigned int flags);

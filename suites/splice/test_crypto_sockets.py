@@ -1,0 +1,128 @@
+"""Sockets that decrypt what comes into them: Documentation/crypto/userspace-if.rst."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from errno import EBADMSG
+
+import pytest
+
+from fixtures.cases import clause, needs, table
+from fixtures.modules import LoadModules
+from fixtures.pipes import Pipe
+from helpers.abi import constants as c
+from helpers.child import Child
+from helpers.outcome import Err, Ok
+from suites.shared.files import disk_file, memfd
+
+pytestmark = needs("splice", "root", "disposable")
+
+#: include/linux/socket.h: the level of its options, and that more is to come.
+_SOL_ALG, _MSG_MORE = 279, 0x8000
+#: Bytes that are authenticated and not encrypted.
+_ASSOCIATED = 8
+
+
+@dataclass(frozen=True)
+class Cipher:
+    """An authenticated cipher.
+
+    Attributes:
+        name: as the kernel has it.
+        key: of any content.
+        iv: bytes of its initialization vector.
+        tag: bytes of what authenticates.
+        modules: what it is made of where that is not built in.
+    """
+
+    name: str
+    key: bytes
+    iv: int
+    tag: int
+    modules: tuple[str, ...]
+
+
+_BOTH = ("af_alg", "algif_aead")
+GCM = Cipher("gcm(aes)", bytes(16), 12, 16, (*_BOTH, "gcm", "ghash_generic", "ctr"))
+#: Its key: a struct rtattr with the length of the last part, then the key of each part.
+AUTHENCESN = Cipher(
+    "authencesn(hmac(sha256),cbc(aes))",
+    bytes([8, 0, 1, 0, 0, 0, 0, 16]) + bytes(32 + 16), 16, 32,
+    (*_BOTH, "authenc", "authencesn", "cbc", "hmac", "sha256_generic"),
+)  # fmt: skip
+AUTHENC = Cipher("authenc(hmac(sha256),cbc(aes))", AUTHENCESN.key, 16, 32, AUTHENCESN.modules)
+
+CIPHERS = table("cipher", ("gcm", GCM), ("authenc", AUTHENC), ("authencesn", AUTHENCESN))
+
+
+def control(kind: int, data: bytes) -> bytes:
+    """A struct cmsghdr and its data: cmsg(3)."""
+    header = (16 + len(data)).to_bytes(8, "little") + _SOL_ALG.to_bytes(4, "little")
+    return (header + kind.to_bytes(4, "little") + data).ljust(16 + (len(data) + 7) // 8 * 8, b"\0")
+
+
+def word(number: int) -> bytes:
+    """A u32."""
+    return number.to_bytes(4, "little")
+
+
+def begin_decryption(child: Child, socket: int, cipher: Cipher) -> None:
+    """Say what is to be done, and send what is authenticated only: a struct msghdr, sendmsg(2)."""
+    text = (
+        control(c.ALG_SET_OP, word(c.ALG_OP_DECRYPT))
+        + control(c.ALG_SET_IV, word(cipher.iv) + bytes(cipher.iv))
+        + control(c.ALG_SET_AEAD_ASSOCLEN, word(_ASSOCIATED))
+    )
+    room = child.pages(1)
+    segment, data, controls = room.address + 64, room.address + 128, room.address + 256
+    words = (0, 0, segment, 1, controls, len(text), 0)
+    child.poke(room.address, b"".join(w.to_bytes(8, "little") for w in words))
+    child.poke(segment, data.to_bytes(8, "little") + _ASSOCIATED.to_bytes(8, "little"))
+    child.poke(controls, text)
+    child.must.sendmsg(socket, room, _MSG_MORE)
+
+
+Open = Callable[[Cipher], int]
+
+
+@pytest.fixture
+def decrypting(
+    caller: Child, load_modules: LoadModules, skip_without: Callable[[str], None]
+) -> Open:
+    """Makes a socket that waits for what it is to decrypt."""
+
+    def make(cipher: Cipher) -> int:
+        load_modules(*cipher.modules)
+        made = caller.socket(c.AF_ALG, c.SOCK_SEQPACKET, 0)
+        if not made.ok:
+            skip_without(f"socket(AF_ALG) answers {made!r}")
+        address = c.AF_ALG.to_bytes(2, "little") + b"aead".ljust(14, b"\0") + bytes(8)
+        address += cipher.name.encode().ljust(64, b"\0")
+        bound = caller.bind(made.value, address, len(address))
+        if not bound.ok:
+            skip_without(f"bind(AF_ALG, {cipher.name}) answers {bound!r}")
+        option = caller.must.setsockopt
+        option(made.value, _SOL_ALG, c.ALG_SET_KEY, cipher.key, len(cipher.key))
+        option(made.value, _SOL_ALG, c.ALG_SET_AEAD_AUTHSIZE, None, cipher.tag)
+        socket = int(caller.must.accept4(made.value, None, None, 0))
+        begin_decryption(caller, socket, cipher)
+        return socket
+
+    return make
+
+
+@clause("splice:safety:file-is-not-decrypted-in-place")
+@CIPHERS
+@table("kind", ("memfd", "memfd"), ("disk-file", "disk"))
+def test_a_file_that_is_decrypted_is_as_it_was(
+    caller: Child, pipe: Pipe, directory: str, decrypting: Open, cipher: Cipher, kind: str
+) -> None:
+    """Its pages are read where they are, and the answer goes elsewhere."""
+    socket, size = decrypting(cipher), 1024
+    page = caller.page_size
+    file = memfd(caller, page) if kind == "memfd" else disk_file(caller, directory, page)
+    assert caller.splice(file.fd, None, pipe.write, None, size, 0) == Ok(size)
+    assert caller.splice(pipe.read, None, socket, None, size, 0) == Ok(size)
+    answer = caller.memory(_ASSOCIATED + size)
+    # nothing of it is authentic
+    assert caller.read(socket, answer, answer.length) == Err(EBADMSG)
+    file.holds(file.part(0, page))
