@@ -21,8 +21,12 @@ FINGERPRINT: tuple[tuple[tuple[int, int, int, int, int], Result], ...] = (
 
 
 def judge(number: int, answers: list[Result]) -> str:
-    """Empty if these are the answers of process_vmsplice, else one line that says why not."""
-    if all(answer == expected for answer, (_, expected) in zip(answers, FINGERPRINT, strict=True)):
+    """Empty if these are the answers of process_vmsplice, else one line that says why not.
+
+    One may be wrong: it is then a bug of the call, which its own case shows, and not another call.
+    """
+    pairs = zip(answers, FINGERPRINT, strict=True)
+    if sum(answer != expected for answer, (_, expected) in pairs) <= 1:
         return ""
     if all(answer == Err(ENOSYS) for answer in answers):
         return f"call {number} is not there: ENOSYS"

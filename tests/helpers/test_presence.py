@@ -12,15 +12,21 @@ from helpers.presence import judge
     ("answers", "said"),
     [
         ([Ok(0), Err(EINVAL), Err(EINVAL), Err(EBADF)], ""),
+        # The call, with a bug: a case's business.
+        ([Err(EBADF), Err(EINVAL), Err(EINVAL), Err(EBADF)], ""),
+        ([Ok(0), Ok(0), Err(EINVAL), Err(EBADF)], ""),
+        ([Ok(0), Err(EINVAL), Err(EBADF), Err(EBADF)], ""),
+        ([Ok(0), Err(EINVAL), Err(EINVAL), Err(EFAULT)], ""),
         ([Err(ENOSYS)] * 4, "call 548 is not there: ENOSYS"),
         # io_pgetevents, which took the number 333 of the patches
         ([Err(EFAULT)] * 4, "does not answer like process_vmsplice"),
         ([Err(EINVAL)] * 4, "does not answer like process_vmsplice"),
         ([Ok(0)] * 4, "does not answer like process_vmsplice"),
-        ([Ok(0), Err(EINVAL), Err(EINVAL), Err(ENOSYS)], "does not answer like process_vmsplice"),
+        ([Err(EBADF)] * 4, "does not answer like process_vmsplice"),
+        ([Ok(0), Err(EINVAL), Err(EBADF), Err(ENOSYS)], "does not answer like process_vmsplice"),
     ],
 )
-def test_only_the_whole_fingerprint_counts(answers: list[Result], said: str) -> None:
+def test_a_single_wrong_answer_is_no_other_call(answers: list[Result], said: str) -> None:
     if said:
         assert said in judge(548, answers)
     else:
