@@ -9,7 +9,7 @@ from typing import Any
 from helpers.errors import UserError
 from kernel_matrix import bisect_git, bisect_step, build_source
 from kernel_matrix.bisect_git import Commit
-from kernel_matrix.bisect_step import SAYS, Build, Finding, Plan, Run
+from kernel_matrix.bisect_step import SAYS, Answer, Build, Finding, Plan, Run
 from kernel_matrix.journal import Case
 from kernel_matrix.providers import Say
 from kernel_matrix.transitions import phrase, unchanged
@@ -161,7 +161,7 @@ def _end(name: str, end: Commit, plan: Plan, tools: Tools, say: Say) -> Case:
     """
     say(f"the {name} end, {end.short}")
     bisect_git.git(plan.tree, "checkout", "--quiet", "--force", "--detach", end.sha)
-    finding = bisect_step.examine(plan, end.sha, tools.build, tools.run)
+    finding = bisect_step.examine(plan, end.sha, tools.build, tools.run, say)
     if finding.case is None or finding.why:
         lacks = finding.case is not None and finding.case.skip.get("class") == "config"
         hint = "; --config adds to the small configuration" if lacks else ""
@@ -175,6 +175,9 @@ def _outcome(
 ) -> Outcome:
     assert plan.good is not None
     assert plan.bad is not None
+    if found.first and not _is_bad(plan, found.first):
+        # git took a step that failed before it could say so for one that says "bad".
+        found = bisect_git.Conclusion(problem=f"a step failed at {found.first[:12]}")
     first = bisect_git.described(plan.tree, found.first) if found.first else None
     before, after = Finding(plan.good), Finding(plan.bad)
     if first is not None:
@@ -191,6 +194,13 @@ def _outcome(
         tuple(bisect_git.described(plan.tree, each) for each in found.candidates),
         problem, len(list(plan.directory.glob("*/finding.json"))), plan.directory,
     )  # fmt: skip
+
+
+def _is_bad(plan: Plan, sha: str) -> bool:
+    assert plan.good is not None
+    assert plan.bad is not None
+    found = bisect_step.known(plan, sha)
+    return found is not None and bisect_step.judge(found, plan.good, plan.bad) is Answer.BAD
 
 
 def _stopped(plan: Plan) -> str:

@@ -22,6 +22,7 @@ from kernel_matrix import bisect_build, bisect_git, history_rows
 from kernel_matrix.cells import Status
 from kernel_matrix.journal import Case
 from kernel_matrix.manifest import ROOT
+from kernel_matrix.providers import Say
 from kernel_matrix.reports import results
 from kernel_matrix.transitions import phrase, telling, unchanged
 
@@ -133,11 +134,11 @@ def judge(finding: Finding, good: Case, bad: Case) -> Answer:
     return Answer.BAD if unchanged(bad, finding.case) else Answer.GOOD
 
 
-Build = Callable[[Plan, str, Path], Kernel]
+Build = Callable[[Plan, str, Path, Say], Kernel]
 Run = Callable[[Plan, Kernel, Path], Finding]
 
 
-def examine(plan: Plan, sha: str, build: Build, run: Run) -> Finding:
+def examine(plan: Plan, sha: str, build: Build, run: Run, say: Say) -> Finding:
     """Build the commit that is checked out and run the case on it, unless the result is known.
 
     An image that was run before does the same again: many commits change nothing in it.
@@ -148,7 +149,7 @@ def examine(plan: Plan, sha: str, build: Build, run: Run) -> Finding:
         return found
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        kernel = build(plan, sha, directory)
+        kernel = build(plan, sha, directory, say)
     except bisect_build.Unbuildable as error:
         finding = Finding(why=f"does not build: {error}")
     except UserError as error:
@@ -191,7 +192,7 @@ def load(path: Path, case: str) -> Finding | None:
     return Finding(case_from(case, data["case"]), data["why"], data["fault"], data["sha256"])
 
 
-def build(plan: Plan, sha: str, directory: Path) -> Kernel:
+def build(plan: Plan, sha: str, directory: Path, say: Say) -> Kernel:
     """See bisect_build.build()."""
     log = directory / "build.log"
     return bisect_build.build(plan.tree, plan.objects, plan.configs, sha[:12], log, say)
@@ -258,7 +259,7 @@ def script(plan: Path) -> Sequence[str]:
     return (sys.executable, "-P", "-m", "kernel_matrix.bisect_step", str(plan))
 
 
-def say(line: str) -> None:
+def tell(line: str) -> None:
     """One line for people, by way of git; without anybody who reads it the bisection ends."""
     try:
         os.write(sys.stdout.fileno(), f"{SAYS}{line}\n".encode(errors="replace"))
@@ -267,24 +268,32 @@ def say(line: str) -> None:
 
 
 def main(words: Sequence[str], build: Build = build, run: Run = run) -> int:
-    """Examine the commit that is checked out."""
+    """Examine the commit that is checked out.
+
+    Whatever goes wrong with us ends the bisection: Python's own status for it, 1, is "bad".
+    """
+    try:
+        return _answer(words, build, run)
+    except KeyboardInterrupt:
+        return 128 + 2
+    except UserError as error:
+        tell(f"stop: {error}")
+    except Exception as error:
+        tell(f"stop: internal error: {type(error).__name__}: {error}")
+    return Answer.ABORT
+
+
+def _answer(words: Sequence[str], build: Build, run: Run) -> Answer:
     plan = Plan.load(Path(words[0]))
     assert plan.good is not None
     assert plan.bad is not None
     sha = bisect_git.git(plan.tree, "rev-parse", "HEAD").strip()
-    try:
-        finding = examine(plan, sha, build, run)
-    except KeyboardInterrupt:
-        return 128 + 2
+    finding = examine(plan, sha, build, run, tell)
     answer = judge(finding, plan.good, plan.bad)
     word = {Answer.SKIP: "cannot be tested", Answer.ABORT: "stop"}.get(answer, answer.name.lower())
-    say(f"{bisect_git.described(plan.tree, sha).short}: {word}: {finding.told}")
+    tell(f"{bisect_git.described(plan.tree, sha).short}: {word}: {finding.told}")
     return answer
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        say(f"stop: {error}")
-        sys.exit(Answer.ABORT)
+    sys.exit(main(sys.argv[1:]))

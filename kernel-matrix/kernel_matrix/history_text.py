@@ -23,7 +23,7 @@ def render_case(name: str, lines: Sequence[Line], paint: Paint = plain) -> str:
         parts.append(f"  {line.kernel}  {runs}, {period}; {_flaked(line.flakes)}; {_time(line)}")
         parts += [f"    {_stretch(stretch, paint)}" for stretch in line.stretches]
         if line.silent:
-            parts.append(f"    {_count(line.silent, 'run')} that say nothing of the kernel")
+            parts.append(f"    nothing said of the kernel in {_count(line.silent, 'run')}")
     return "\n".join(parts)
 
 

@@ -17,6 +17,7 @@ from kernel_matrix.bisect_build import Unbuildable
 from kernel_matrix.bisect_step import Finding, Plan
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.journal import Attempt, Case
+from kernel_matrix.providers import Say
 from kernel_matrix.reports.results import KernelResults
 
 CASE = "suites/vmsplice/test_x.py::test_y[row]"
@@ -37,10 +38,12 @@ CASES = {
 }
 
 
-def build(plan: Plan, sha: str, directory: Path) -> Kernel:
+def build(plan: Plan, sha: str, directory: Path, say: Say) -> Kernel:
     word = (plan.tree / "answer").read_text().strip()
     if word == "nobuild":
         raise Unbuildable("fs/splice.c:1: error: expected ';'")
+    if word == "bug":
+        raise ZeroDivisionError("ours")
     if word == "full":
         raise UserError("No space left on device")
     if word == "sleep":
@@ -48,7 +51,7 @@ def build(plan: Plan, sha: str, directory: Path) -> Kernel:
         partial.write_text(str(os.getpid()))
         partial.rename(directory / "sleeping")
         signal.pause()
-    (directory / "built").touch()
+    say(f"built {word}")
     return Kernel(f"path:{sha}", sha[:12], origin=word, sha256=word)
 
 

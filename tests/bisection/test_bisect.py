@@ -108,7 +108,7 @@ def find(path, tmp_path, good=None, bad="HEAD"):
         ("pass pass noboot skip miss flaky einval einval pass-on", None, "", ""),
     ],
 )
-def test_the_commit_is_found(tree, tmp_path, words, first, before, after):
+def test_the_commit_is_found(tree, tmp_path, capfd, words, first, before, after):
     words = words.replace(" pass-on", "").split()
     path = tree(*words)
     untouched = state(path)
@@ -134,6 +134,10 @@ def test_the_commit_is_found(tree, tmp_path, words, first, before, after):
     )
     assert json.loads(json.dumps(bisect.to_json(outcome)))["first"]["sha"] == outcome.first.sha
     assert said[0].startswith("the good end, ")
+    # Steps that git runs are heard as those of the ends are.
+    built = [line for line in said if line.startswith("built ")]
+    assert len(built) >= outcome.tested - words.count("nobuild")
+    assert capfd.readouterr().out == ""
 
 
 def test_an_image_that_is_known_is_not_run_again(tree, tmp_path):
@@ -200,6 +204,23 @@ def test_our_own_fault_ends_it(tree, tmp_path):
     assert "No space left on device; it is one of " in outcome.problem
     assert any("stop: No space left on device" in line for line in said)
     assert state(path) == before
+
+
+def test_a_bug_of_ours_is_no_verdict(tree, tmp_path):
+    path = tree("pass", "pass", "bug", "pass", "einval")
+    outcome, said = find(path, tmp_path)
+    assert outcome.first is None
+    assert any("stop: internal error: ZeroDivisionError: ours" in line for line in said)
+
+
+def test_a_step_that_does_not_even_start_is_no_verdict(tree, tmp_path):
+    path = tree("pass", "pass", "pass", "einval")
+    out = tmp_path / "out"
+    out.mkdir()
+    tools = Tools(fake.build, fake.run, lambda plan: [sys.executable, "-c", "import nix"])
+    outcome = bisect.find(Request(path, CASE, "HEAD~3", "HEAD"), out, print, tools)
+    assert outcome.first is None
+    assert outcome.problem.startswith("a step failed at ")
 
 
 @pytest.mark.parametrize(
@@ -294,7 +315,7 @@ def test_interrupted_it_leaves_nothing(tree, tmp_path, number):
 def test_a_step_that_nobody_listens_to_ends_the_bisection():
     reader, writer = os.pipe()
     os.close(reader)
-    code = "from kernel_matrix import bisect_step; bisect_step.say('x')"
+    code = "from kernel_matrix import bisect_step; bisect_step.tell('x')"
     done = subprocess.run([sys.executable, "-c", code], stdout=writer, check=False)
     os.close(writer)
     assert done.returncode == Answer.ABORT
