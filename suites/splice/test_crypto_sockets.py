@@ -7,7 +7,7 @@ from errno import EBADMSG
 import pytest
 
 from fixtures.cases import clause, needs, table
-from fixtures.modules import LoadModules
+from fixtures.modules import Lacking, LoadModules
 from fixtures.pipes import Pipe
 from helpers.abi import constants as c
 from helpers.child import Child
@@ -85,21 +85,20 @@ Open = Callable[[Cipher], int]
 
 
 @pytest.fixture
-def decrypting(
-    caller: Child, load_modules: LoadModules, skip_without: Callable[[str], None]
-) -> Open:
+def decrypting(caller: Child, load_modules: LoadModules, lacking: Lacking) -> Open:
     """Makes a socket that waits for what it is to decrypt."""
 
     def make(cipher: Cipher) -> int:
+        lacking.check("af-alg")
         load_modules(*cipher.modules)
         made = caller.socket(c.AF_ALG, c.SOCK_SEQPACKET, 0)
         if not made.ok:
-            skip_without(f"socket(AF_ALG) answers {made!r}")
+            lacking.skip("af-alg", f"socket(AF_ALG) answers {made!r}")
         address = c.AF_ALG.to_bytes(2, "little") + b"aead".ljust(14, b"\0") + bytes(8)
         address += cipher.name.encode().ljust(64, b"\0")
         bound = caller.bind(made.value, address, len(address))
         if not bound.ok:
-            skip_without(f"bind(AF_ALG, {cipher.name}) answers {bound!r}")
+            lacking.skip(cipher.name, f"bind(AF_ALG, {cipher.name}) answers {bound!r}")
         option = caller.must.setsockopt
         option(made.value, _SOL_ALG, c.ALG_SET_KEY, cipher.key, len(cipher.key))
         option(made.value, _SOL_ALG, c.ALG_SET_AEAD_AUTHSIZE, None, cipher.tag)

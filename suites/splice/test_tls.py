@@ -7,7 +7,7 @@ from errno import EBADMSG, ENOTTY
 import pytest
 
 from fixtures.cases import clause, needs, table
-from fixtures.modules import LoadModules
+from fixtures.modules import Lacking, LoadModules
 from fixtures.observation import Observe
 from fixtures.pipes import Pipe
 from helpers import abi
@@ -64,21 +64,27 @@ def connection(caller: Child) -> Connection:
     return Connection(sender, caller.must.accept4(listening, None, None, 0))
 
 
+@pytest.fixture(autouse=True)
+def not_known_to_lack_it(lacking: Lacking) -> None:
+    """No connection is made for a kernel that cannot encrypt it."""
+    lacking.check("tls")
+
+
 @pytest.fixture
 def encrypt(
-    caller: Child, load_modules: LoadModules, skip_without: Callable[[str], None]
+    caller: Child, load_modules: LoadModules, lacking: Lacking
 ) -> Callable[[int, int], None]:
     """Has a socket encrypt what it sends (TLS_TX), or decrypt what it receives (TLS_RX)."""
 
     def switch(socket: int, way: int) -> None:
         if caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"no-such", 7).ok:
-            skip_without("setsockopt(TCP_ULP) takes any name, and does nothing")  # gVisor
+            lacking.skip("tls", "setsockopt(TCP_ULP) takes any name, and does nothing")  # gVisor
         made = caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"tls", 3)
         if not made.ok:
             load_modules(*_MODULES)
             made = caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"tls", 3)
         if not made.ok:
-            skip_without(f"setsockopt(TCP_ULP, tls) answers {made!r}")
+            lacking.skip("tls", f"setsockopt(TCP_ULP, tls) answers {made!r}")
         caller.must.setsockopt(socket, _SOL_TLS, way, _SECRET, len(_SECRET))
 
     return switch
