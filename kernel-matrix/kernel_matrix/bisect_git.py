@@ -87,7 +87,8 @@ def argv(directory: Path, *words: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Ours, without what would send git to another repository, as in a hook."""
     names = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
-    return {k: v for k, v in os.environ.items() if k not in names} | {"LC_ALL": "C"}
+    ours = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+    return {k: v for k, v in os.environ.items() if k not in names} | ours
 
 
 def repository(tree: Path) -> Path:

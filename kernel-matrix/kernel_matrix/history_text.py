@@ -147,7 +147,7 @@ def _flakes_json(flakes: Flakes) -> dict[str, Any]:
 
 _RUN_KEYS = (
     "kernel", "version", "release", "sha256", "config", "started", "suite", "machine", "seconds",
-    "boot", "problem", "good", "cases",
+    "boot", "problem", "good", "cases", "origin",
 )  # fmt: skip
 
 

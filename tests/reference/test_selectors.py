@@ -1,5 +1,7 @@
 """The selectors reference: and tree:, as far as nothing is built."""
 
+import subprocess
+
 import pytest
 from click.testing import CliRunner
 
@@ -82,3 +84,18 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch):
     monkeypatch.setattr(build_make, "_HEADERS", {"no-such-header.h": "libno-dev"})
     with pytest.raises(UserError, match=r"apt-get install .* bc flex libno-dev$"):
         build_make.require_tools()
+
+
+def test_the_commit_of_a_built_tree_is_said(tmp_path):
+    image = tmp_path / "arch/x86/boot/bzImage"
+    image.parent.mkdir(parents=True)
+    image.write_bytes(b"x")
+    for name in ("Kconfig", "Kbuild"):
+        (tmp_path / name).touch()
+    assert providers.resolve(f"tree:{tmp_path}").origin == f"the tree {tmp_path}"
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "Kconfig"], ["commit", "-qm", "x"], ["tag", "v6.1"]):
+        subprocess.run(["git", "-C", tmp_path, *who, *words], check=True)
+    assert providers.resolve(f"tree:{tmp_path}").origin == f"the tree {tmp_path} at v6.1"
+    (tmp_path / "Kconfig").write_text("changed")
+    assert providers.resolve(f"tree:{tmp_path}").origin == f"the tree {tmp_path} at v6.1-dirty"

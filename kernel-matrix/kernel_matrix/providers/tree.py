@@ -11,7 +11,7 @@ from pathlib import Path
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from kernel_matrix import build_config, build_make, build_source, errands
+from kernel_matrix import bisect_git, build_config, build_make, build_source, errands
 from kernel_matrix.build import REFERENCE
 from kernel_matrix.build_log import Progress
 from kernel_matrix.providers import Say, path
@@ -51,8 +51,18 @@ def resolve(rest: str, say: Say) -> Kernel:
         found,
         selector=f"tree:{rest}",
         id=f"tree:{_directory(rest).name}",
-        origin=f"the tree {_directory(rest)}" + (", built here" if rest.endswith(BUILD) else ""),
+        origin=f"the tree {_directory(rest)}{_commit(_directory(rest))}"
+        + (", built here" if rest.endswith(BUILD) else ""),
     )
+
+
+def _commit(directory: Path) -> str:
+    """Where its source is now, by git, for people: what was built may be older."""
+    try:
+        words = ("describe", "--tags", "--always", "--dirty")
+        return f" at {bisect_git.git(source_of(directory), *words).strip()}"
+    except UserError:
+        return ""
 
 
 def source_of(directory: Path) -> Path:
