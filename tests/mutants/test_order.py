@@ -43,6 +43,12 @@ def test_an_error_brings_the_clauses_of_its_name():
     assert order.of(mutant, [*CASES, known], order.Knowledge())[0] == known.id
 
 
+def test_what_is_not_given_back_is_looked_for_in_leaks():
+    known = Known("suites/splice/test_leaks.py::test_e", ("splice:leaks:calls",))
+    mutant = Mutant("a:drop:x", "fs/splice.c", "	kfree(iov);", ";", "x")
+    assert order.of(mutant, [*CASES, known], order.Knowledge())[0] == known.id
+
+
 @pytest.mark.parametrize(
     ("ident", "first"), [("a:drop:y", "x[2]"), ("b:drop:x", "w"), ("c:drop:x", "w")]
 )

@@ -21,6 +21,7 @@ _FIRST = {
 """Whose suites are the likeliest to notice."""
 
 _ERROR = re.compile(r"\bE[A-Z]{3,}\b")
+_GIVEN_BACK = re.compile(r"\b(?:kfree|put_\w+|mmput|mmdrop|fdput)\(")
 _SLOW = ("test_allocation", "test_leaks", "properties", "test_model")
 """In the names of cases that make thousands of calls."""
 
@@ -46,7 +47,8 @@ def neighbourhood(mutant: Mutant) -> str:
 def of(mutant: Mutant, cases: Sequence[Known], knowledge: Knowledge) -> list[str]:
     """All cases that can notice: of the mutant's clause, then what caught others, then the rest.
 
-    Where an error is changed, the cases of clauses that have its name come early.
+    Where an error is changed, the cases of clauses that have its name come early; where something
+    is given back, those of leaks.
 
     Of the rest, those of the likely suites come first and those that take long last, and of each
     suite the first case of every function before the second of any.
@@ -61,10 +63,12 @@ def of(mutant: Mutant, cases: Sequence[Known], knowledge: Knowledge) -> list[str
         return sorted(known, key=lambda ident: (-counts[ident], place[ident]))
 
     order += caught(knowledge.near[neighbourhood(mutant)])
-    errors = {name.lower() for name in _ERROR.findall(mutant.original)}
+    wanted = {name.lower() for name in _ERROR.findall(mutant.original)}
+    if _GIVEN_BACK.search(mutant.original):
+        wanted.add("leaks")
     for case in cases:
         words = {word for clause in case.clauses for word in re.split("[:-]", clause)}
-        if errors & words:
+        if wanted & words:
             order.append(case.id)
     order += caught(knowledge.far[mutant.file])
     likely = _FIRST.get(mutant.file, ())
