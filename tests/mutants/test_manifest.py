@@ -54,6 +54,15 @@ def test_a_mistake_is_one_line_with_its_place(change, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["process_vmsplice.c", "kernel-matrix/reference/process_vmsplice.c", "fs/process_vmsplice.c"],
+)
+def test_our_implementation_may_be_named_as_it_lies_here(file):
+    (mutant,) = parse(GOOD.replace("fs/splice.c", file)).mutants
+    assert mutant.file == "fs/process_vmsplice.c"
+
+
 def test_an_id_that_is_there_twice():
     with pytest.raises(UserError, match=r"mutants.toml:8: one is there twice, see mutants.toml:1"):
         parse(GOOD * 2)

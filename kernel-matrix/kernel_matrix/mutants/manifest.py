@@ -24,6 +24,7 @@ from typing import Any
 
 from helpers.clauses import load_clauses
 from helpers.errors import UserError
+from kernel_matrix.build import OURS
 from kernel_matrix.manifest import ROOT
 
 MUTANTS = ROOT / "kernel-matrix" / "reference" / "mutants.toml"
@@ -197,6 +198,9 @@ def _mutant(item: Any, place: str, clauses: frozenset[str]) -> Mutant:
         raise UserError(
             f"{place}: file {item['file']!r} is no C file of the kernel's source, as {_EXAMPLE} is"
         )
+    if path.name in OURS:
+        # It lies in kernel-matrix/reference, and beside fs/splice.c once it is built.
+        path = PurePosixPath("fs", path.name)
     if item["original"] == item["replacement"]:
         raise UserError(f"{place}: {ident} replaces a text by the same text")
     if item["clause"] not in clauses:
