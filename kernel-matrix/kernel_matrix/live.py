@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -90,13 +91,8 @@ class Lines:
         seconds = remaining([cell.job() for cell in running], self._slots)
         if running and seconds is not None:
             total = len(self._cells)
-            with self._lock:
-                print(
-                    f"[{time.monotonic() - self._started:6.1f}] {total - len(running)} of {total} "
-                    f"kernels, about {duration(seconds)} left",
-                    file=self._stream,
-                    flush=True,
-                )
+            done = f"{total - len(running)} of {total} kernels"
+            self._write(f"{done}, about {duration(seconds)} left")
 
     def _counts(self, cell: "Cell") -> str:
         if cell.summary is None or not cell.counts:
@@ -105,9 +101,13 @@ class Lines:
         return ": " + ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
 
     def _print(self, cell: "Cell", text: str) -> None:
+        self._write(f"{cell.entry.id}: {text}")
+
+    def _write(self, text: str) -> None:
         seconds = time.monotonic() - self._started
-        with self._lock:
-            print(f"[{seconds:6.1f}] {cell.entry.id}: {text}", file=self._stream, flush=True)
+        # A reader who has seen enough (head) does not end the run: its results are files.
+        with self._lock, suppress(BrokenPipeError):
+            print(f"[{seconds:6.1f}] {text}", file=self._stream, flush=True)
 
 
 class Screen:

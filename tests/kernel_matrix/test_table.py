@@ -1,4 +1,6 @@
 import io
+import os
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -97,6 +99,50 @@ def test_lines_for_logs():
         "debian:6.12: FAIL suites/x.py::test_a[b] expected EINVAL",
         "debian:6.12: done: 100 pass, 1 fail, 1 hang, 1 crash",
     ]
+
+
+def test_a_reader_who_has_seen_enough_does_not_end_the_run():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as stream:
+        lines = Lines(stream)
+        cell = Cell(Entry("debian:6.12", "debian:6.12"), Path("x"), phase="boot")
+        lines.watch(cell, "phase", None)
+        lines.watch(cell, "phase", None)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)
+
+
+def test_the_time_left_is_a_line_when_a_kernel_is_over():
+    stream = io.StringIO()
+    lines = Lines(stream)
+    done = Cell(Entry("a", "a"), Path("x"), phase="done", summary=SUMMARIES[0])
+    waiting = Cell(Entry("b", "b"), Path("x"), expected=204.0)
+    lines.show([done, waiting])
+    lines.watch(done, "phase", None)
+    assert stream.getvalue().splitlines()[-1][9:] == "1 of 2 kernels, about 3 min 20 s left"
+
+
+def test_screen_has_known_failures_and_the_time_left():
+    from rich.console import Console
+
+    cell = Cell(Entry("a", "a"), Path("x"), "run", "test_a", total=10, expected=50.0)
+    cell.counts, cell.started = Counter({"pass": 2, "deviation": 3}), time.monotonic() - 10
+    console = Console(width=120, file=io.StringIO())
+    console.print(draw([cell, Cell(Entry("b", "b"), Path("x"), expected=40.0)], 2))
+    head, row, *rest = console.file.getvalue().splitlines()
+    assert head.split() == [
+        "kernel",
+        "phase",
+        "pass",
+        "fail",
+        "known",
+        "skip",
+        "crash",
+        "error",
+        "left",
+    ]
+    assert row.split()[3:10] == ["2", "·", "3", "·", "·", "·", "25"]
+    assert "about 40 s left" in rest[-1]
 
 
 def test_screen_shows_brackets_as_they_are():

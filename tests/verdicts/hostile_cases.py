@@ -55,6 +55,20 @@ def test_after_warning(machine: Live) -> None:
     assert machine.number == 5, "a tainted machine is replaced"
 
 
+def test_is_slow(caller: Child) -> None:
+    """What a busy host makes a kernel say of any case."""
+    write_file(caller, "/dev/kmsg", b"<3>rcu: INFO: rcu_sched self-detected stall on CPU\n")
+
+
+def test_complains(caller: Child) -> None:
+    """What lockdep leaves behind: lines alone."""
+    write_file(caller, "/dev/kmsg", b"<3>WARNING: possible recursive locking detected\n")
+
+
+def test_after_complaint(machine: Live) -> None:
+    assert machine.number == 6, "lockdep says nothing a second time"
+
+
 @spoils
 def test_spoils(caller: Child) -> None:
     """It passes, and nothing shows what it did."""
@@ -62,7 +76,7 @@ def test_spoils(caller: Child) -> None:
 
 
 def test_after_spoiling(machine: Live) -> None:
-    assert machine.number == 6, "a spoilt machine is replaced"
+    assert machine.number == 7, "a spoilt machine is replaced"
 
 
 @spoils
@@ -71,7 +85,7 @@ def test_would_spoil(caller: Child) -> None: ...
 
 
 def test_after_not_spoiling(machine: Live) -> None:
-    assert machine.number == 6, "a machine that was left alone is not replaced"
+    assert machine.number == 7, "a machine that was left alone is not replaced"
 
 
 def test_fails(caller: Child) -> None:

@@ -42,6 +42,9 @@ VERDICTS = {
     "test_child_is_killed_by_sigsegv": ("fail", "killed by SIGSEGV in peek(0x10, 1)"),
     "test_warns": ("fail", "the kernel became tainted (warning): "),
     "test_after_warning": ("pass", ""),
+    "test_is_slow": ("pass", ""),
+    "test_complains": ("fail", "the kernel complained: WARNING: possible recursive locking"),
+    "test_after_complaint": ("pass", ""),
     "test_spoils": ("pass", ""),
     "test_after_spoiling": ("pass", ""),
     "test_would_spoil": ("skip", ""),
@@ -69,7 +72,7 @@ def test_every_case_has_ended_once(run: tuple[Journal, str]) -> None:
 def test_a_machine_is_booted_again_after_a_panic_after_a_warning_and_when_spoilt(
     run: tuple[Journal, str],
 ) -> None:
-    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3, 4, 5, 6]
+    assert [boot["machine"] for boot in run[0].boots] == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_hang_tells_the_state_and_where_it_waits(run: tuple[Journal, str]) -> None:
@@ -95,7 +98,10 @@ def test_a_complaint_has_a_title_and_a_trace(run: tuple[Journal, str]) -> None:
     assert panic.title == panic.attempts[0].title == "panic: sysrq triggered crash"
     assert "sysrq_handle_crash" in panic.trace
     assert run[0].cases[f"{CASES}::test_warns"].title == "WARNING in made_up"
+    complained = run[0].cases[f"{CASES}::test_complains"]
+    assert complained.title == "lockdep: possible recursive locking"
     assert run[0].cases[f"{CASES}::test_fails"].title == ""
+    assert run[0].cases[f"{CASES}::test_is_slow"].title == ""
 
 
 def test_console_lines_are_those_of_the_case(run: tuple[Journal, str]) -> None:
