@@ -1,13 +1,14 @@
 """A plan done on the machine and in the model, step by step, and the two compared."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from errno import EAGAIN, errorcode
 from typing import Any
 
 from hypothesis import event
 
 from fixtures.pipes import make_pipe
-from fixtures.properties import Cast
+from fixtures.properties import Cast, MachineSpoiled
 from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
@@ -34,6 +35,7 @@ from suites.process_vmsplice.model_plans import (
 from suites.process_vmsplice.model_side import Side, absolute, build
 
 SLOTS = f"{CALL}:capacity:a-slot-for-each-page"
+UNCHANGED = frozenset({f"{CALL}:safety:write-leaves-memory-alone", f"{CALL}:memory:as-target-sees"})
 #: Pages of the buffers that the pipe is written from and read into.
 _SOURCE, _SINK = 6, 34
 #: Seeds of what is written to the pipe, and of what the first step writes to memory.
@@ -84,10 +86,15 @@ class Trial:
             AssertionError: the machine does something else than the model.
         """
         __tracebackhide__ = True
-        for step in plan.steps:
-            self.number += 1
-            self.do(step)
-        self.finish()
+        try:
+            for step in plan.steps:
+                self.number += 1
+                self.do(step)
+            self.finish()
+        except Mismatch:
+            self._page_of_zeros()
+            raise
+        self._page_of_zeros()
 
     def do(self, step: Step) -> None:
         """Do one step."""
@@ -205,16 +212,12 @@ class Trial:
             checks.append((stretch, [reader.begin_compare(address, way) for way in ways]))
             address += stretch.length
         for stretch, ways in checks:
-            errors = []
-            for judge in ways:
-                try:
+            for judge in ways[:-1]:
+                with suppress(AssertionError):
                     judge()
-                except (ChildDied, Hang):
-                    raise
-                except AssertionError as error:
-                    errors.append(str(error))
-            if len(errors) == len(ways):
-                raise Mismatch(f"{errors[-1]}\nexpected by {told(stretch.clauses)}")
+                    break
+            else:
+                _holds_or_told(ways[-1], stretch.clauses)
             _count(stretch.clauses)
 
     def _put(self, count: int) -> None:
@@ -283,12 +286,25 @@ class Trial:
         if self.model.bytes and self.model.readers:
             self._read(self.sink.length)
         for side in self.sides.values():
-            side.compare()
+            _holds_or_told(side.compare, UNCHANGED)
         if not self.model.readers:
             caught = self.caller.caught(c.SIGPIPE)
             if caught != self.model.signals:
                 clause = told({f"{CALL}:nobody-reads:epipe"})
                 raise mismatch("SIGPIPE", caught, f"{self.model.signals} {clause}")
+
+    def _page_of_zeros(self) -> None:
+        """New memory is zeros: the page that all processes share until they write was not written.
+
+        Raises:
+            MachineSpoiled: it is not, and no later example would find it clean.
+        """
+        __tracebackhide__ = True
+        memory = self.caller.pages(1)
+        try:
+            memory.unchanged()
+        except AssertionError as error:
+            raise MachineSpoiled(f"{error}\nexpected by {told(UNCHANGED)}") from None
 
     def _free_slots(self) -> None:
         """As many bytes in segments of their own go in as slots are free: vmsplice(2)."""
@@ -311,6 +327,17 @@ def _count(clauses: Iterable[str]) -> None:
     """--hypothesis-show-statistics tells in how many examples a clause was used."""
     for name in clauses:
         event(name.removeprefix(f"{CALL}:"))
+
+
+def _holds_or_told(judge: Callable[[], None], clauses: frozenset[str]) -> None:
+    """Memory is as the model says, or the clauses are named by which it should be."""
+    __tracebackhide__ = True
+    try:
+        judge()
+    except (ChildDied, Hang):
+        raise
+    except AssertionError as error:
+        raise Mismatch(f"{error}\nexpected by {told(clauses)}") from None
 
 
 def _answer(result: Result) -> int:
