@@ -110,13 +110,13 @@ def resolve(lock: Locked, say: Say) -> Kernel:
     except UserError as error:
         raise UserError(f"{lock.label} cannot be had any more: {error}") from error
     if lock.sha256 or kernel.sha256:
-        same, now = kernel.sha256 == lock.sha256, f"sha256 {kernel.sha256[:12]}"
+        same, what = kernel.sha256 == lock.sha256, f", sha256 {kernel.sha256[:12]}"
     else:
-        same, now = kernel.release == lock.release, kernel.release
+        same, what = kernel.release == lock.release, ""
     if not same:
         raise UserError(
             f"{lock.label} cannot be had any more: {exact} is "
-            f"{kernel.version or kernel.release or 'another one'} now, {now}"
+            f"{kernel.version or kernel.release or 'another one'} now{what}"
         )
     return replace(kernel, selector=lock.selector, id=lock.id, **lock.settings)
 

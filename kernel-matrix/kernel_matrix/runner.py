@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,7 @@ class Run:
     over: threading.Event = field(default_factory=threading.Event)
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _ended: set[str] = field(default_factory=set)
 
     @classmethod
     def planned(
@@ -319,10 +320,19 @@ class Run:
         cell.summary = summary
         judged = (expectations.judge_case(case, cell.deviations) for case in summary.cases)
         cell.counts = Counter(case.verdict for case in judged)
-        self._write()
-        self._phase(cell, "failed" if summary.problem else "done", summary.problem)
-        if all(each.summary is not None for each in self.cells):
-            self.over.set()
+        try:
+            self._write()
+        except OSError as error:
+            problem = f"cannot write to {self.directory}: {error.strerror}"
+            cell.summary = replace(summary, problem=problem, blame=Status.HARNESS)
+        try:
+            self._phase(cell, "failed" if summary.problem else "done", summary.problem)
+        finally:
+            # whatever happens to a thread, nobody waits for it for ever
+            with self._lock:
+                self._ended.add(cell.entry.id)
+                if len(self._ended) == len(self.cells):
+                    self.over.set()
 
     def _write(self) -> None:
         """run.json: what the journals alone do not tell, for reports made later."""

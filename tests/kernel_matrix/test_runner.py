@@ -10,7 +10,7 @@ import time
 import pytest
 
 from helpers.errors import UserError
-from kernel_matrix import cells, pytest_process, report, runner, schedule
+from kernel_matrix import cells, pytest_process, report, run_file, runner, schedule
 from kernel_matrix.cells import Options, Status
 from kernel_matrix.expectations import Deviation
 from kernel_matrix.manifest import Entry
@@ -100,6 +100,20 @@ def test_what_is_shown_meanwhile_is_judged(start):
     # the summary is as the journal has it: whoever reports judges
     assert run.cells[0].summary.counts == {"pass": 1, "fail": 1}
     assert run.cells[0].counts == {"pass": 1, "deviation": 1}
+
+
+def test_a_full_disk_does_not_stop_the_end(start, monkeypatch):
+    def full(directory, data):
+        if any(cell["over"] for cell in data["cells"]):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_file, "write", full)
+    run = start("work")
+    run.execute()
+    finish(run)
+    summary = run.cells[0].summary
+    assert summary.problem.endswith(": No space left on device")
+    assert (summary.blame, summary.counts["pass"]) == (Status.HARNESS, 1)
 
 
 def test_the_longest_comes_first(start, monkeypatch):
