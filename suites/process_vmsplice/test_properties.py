@@ -27,6 +27,8 @@ pytestmark = needs("process_vmsplice", "foreign-memory", "memfd_create", "vmspli
 
 #: Slots of a pipe, and pages of a buffer, that hold all that a plan like_process_vm_readv() moves.
 ROOM = 64
+#: More slots than a pipe of a plan has.
+MANY = 33
 
 
 @clause("process_vmsplice:properties:calls")
@@ -99,7 +101,7 @@ def test_of_itself_it_sends_what_vmsplice_sends_of_any_layout(example, plan: Rel
         caller = cast.caller
         segments = absolute(build(caller, plan.layout, Whose.CALLER), plan.segments)
         pipes = make_pipe(caller, c.O_NONBLOCK), make_pipe(caller, c.O_NONBLOCK)
-        buffer = caller.pages(ROOM)
+        buffer = caller.pages(MANY)
         for pipe in pipes:
             prepare(caller, pipe, buffer, plan.before)
         flags, count = plan.flags | c.SPLICE_F_NONBLOCK, len(segments)
@@ -125,7 +127,7 @@ def prepare(child, pipe, buffer, steps):
 def taken(child, pipe):
     """What a pipe takes of segments of a byte each: as many as it has free slots."""
     byte = child.memory(1, seed=1)
-    many = [Span(byte.address, 1)] * (ROOM + 1)
+    many = [Span(byte.address, 1)] * MANY
     result = child.vmsplice(pipe.write, many, len(many), c.SPLICE_F_NONBLOCK)
     return 0 if result == Err(EAGAIN) else result
 
