@@ -6,6 +6,7 @@ work tree (gitrepository-layout(5): refs/bisect and BISECT_* are per work tree) 
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -160,8 +161,14 @@ def work_tree(tree: Path, place: Path, sha: str) -> Iterator[Path]:
 
 
 def _remove(tree: Path, place: Path) -> None:
+    """First the repository knows nothing of it any more: its files take longer, and are ours."""
+    old = place.with_name(f"{place.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
     with suppress(UserError):  # there is none
         git(tree, "worktree", "remove", "--force", "--force", str(place))
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def bisect(

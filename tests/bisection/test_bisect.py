@@ -271,6 +271,22 @@ def test_a_work_tree_that_was_left_behind_is_no_hindrance(tree, tmp_path):
     assert state(path) == before
 
 
+def test_the_repository_is_clean_before_the_files_are_gone(tree, tmp_path, monkeypatch):
+    path = tree("pass", "einval")
+    before = state(path)
+    seen = []
+    remove = bisect_git.shutil.rmtree
+
+    def rmtree(place, **options):
+        seen.append(state(path) == before)
+        remove(place, **options)
+
+    with bisect_git.work_tree(path, tmp_path / "w", "HEAD"):
+        monkeypatch.setattr(bisect_git.shutil, "rmtree", rmtree)
+    assert seen[-1]
+    assert not list(tmp_path.glob("w*"))
+
+
 INTERRUPTED = """
 import sys
 from pathlib import Path
