@@ -64,6 +64,11 @@ class Complaint:
         return tuple(plain(frame.function) for frame in self.frames)
 
 
+#: Characters of a line that are looked at: the kernel's own are shorter, LOG_LINE_MAX in
+#: kernel/printk/printk.c, and the time that patterns take grows with the square.
+_LONGEST = 1024
+
+
 @dataclass
 class _Found:
     """A complaint while its lines are read."""
@@ -78,7 +83,8 @@ class _Found:
 def complaints(text: str) -> list[Complaint]:
     """Everything that a kernel complains of in a console's text, in order."""
     found: list[_Found] = []
-    for line in unstamped(text):
+    for whole in unstamped(text):
+        line = whole[:_LONGEST]
         ends = _ENDS.match(line) is not None
         hit = None if ends else next(((k, m) for k in KINDS if (m := k.line.search(line))), None)
         if hit is not None:

@@ -31,7 +31,7 @@ def find_symbols(kernel: Kernel) -> Path | None:
         return None
     image = kernel.image.absolute()
     # of a tree: arch/x86/boot/bzImage
-    places = [image.parent, *([image.parents[3]] if image.name == "bzImage" else [])]
+    places = [image.parent, *(image.parents[3:4] if image.name == "bzImage" else ())]
     return next((p for place in places if (p := place / "vmlinux").is_file() and p != image), None)
 
 

@@ -6,6 +6,7 @@ the section says; "###" begins a section.
 
 import random
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -305,6 +306,14 @@ def test_any_text_can_be_read(before, after):
     for each in complaints(f"{before}\nBUG: {after}\n{before}"):
         assert "\n" not in each.title
     steady(before)
+
+
+@pytest.mark.parametrize("start", ["", "BUG: ", "Kernel panic - not syncing: "])
+def test_a_line_without_an_end_takes_no_longer_than_others(start):
+    began = time.process_time()
+    for filling in ("a", "1", "a/", ": "):
+        complaints(start + filling * 200_000)
+    assert time.process_time() - began < 2
 
 
 def test_frames_keep_their_offsets_for_the_symbols():

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,8 @@ def test_symbols_without_lines(tree):
     subprocess.run(["strip", "--strip-debug", "vmlinux"], cwd=tree, check=True)
     frame = Frame("outer", 1, size(tree, "outer"))
     assert decoded([frame], kernel(tree)) == ("outer",)
+
+
+@pytest.mark.parametrize("name", ["/bzImage", "/tmp/bzImage", "/boot/bzImage", "/a/b/bzImage"])
+def test_an_image_that_lies_in_no_tree_has_no_symbols(name):
+    assert find_symbols(Kernel("path:x", "path:x", image=Path(name))) is None
