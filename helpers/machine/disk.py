@@ -139,22 +139,25 @@ class DiskMachine(QemuMachine):
         if self.channel_name:
             return
         dialogue = self._dialogue
-        poller = select.poll()
         names = {end.fileno(): name for name, end in self._sockets.items()}
-        for descriptor in names:
-            poller.register(descriptor, select.POLLIN)
+        with select.epoll() as poller:
+            for descriptor, name in names.items():
+                # What a port has that is no hello stays there: only what comes newly wakes us.
+                edge = 0 if name == "console" else select.EPOLLET
+                poller.register(descriptor, select.EPOLLIN | edge)
+            self._wait(dialogue, poller, names)
+
+    def _wait(self, dialogue: Dialogue, poller: select.epoll, names: dict[int, str]) -> None:
         given_up = 0.0
         while True:
             arrived = b""
-            for descriptor, _ in poller.poll(_LOOK_SECONDS * 1000):
+            for descriptor, _ in poller.poll(_LOOK_SECONDS):
                 name = names[descriptor]
                 if name == "console":
                     arrived = self._read_console()
                 elif self._greeted(name):
                     self._ready(name)
                     return
-                elif name not in self._sockets:
-                    poller.unregister(descriptor)
             now = time.monotonic()
             typed = dialogue.step(arrived, now)
             if typed:
