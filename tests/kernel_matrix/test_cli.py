@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from helpers.errors import UserError
+from kernel_matrix.cells import Status
 from kernel_matrix.cli import COMMANDS, cli
 from kernel_matrix.providers import debian, debindex
 
@@ -82,3 +84,15 @@ def test_kernels_for_programs(monkeypatch):
         (row,) = json.loads(done.stdout)
         assert (row["selector"], row["cached"]) == (selector, False)
         assert "sid: not fetched" in done.stderr
+
+
+def test_kernels_of_the_cache_for_programs_when_there_is_no_mirror(monkeypatch, tmp_path):
+    def unreachable(say):
+        raise UserError("no answer")
+
+    monkeypatch.setattr(debian, "read_index", unreachable)
+    data = {"version": "6.1.192-2", "release": "6.1.0-56-cloud-amd64"}
+    monkeypatch.setattr(debian, "cached", lambda: [(tmp_path, data)])
+    done = CliRunner().invoke(cli, ["kernels", "--json"])
+    assert done.exit_code == Status.HARNESS
+    assert json.loads(done.stdout) == [data | {"selector": "debian:6.1.192-2", "cached": True}]

@@ -1,5 +1,6 @@
 """The selectors reference: and tree:, as far as nothing is built."""
 
+import shutil
 import subprocess
 
 import pytest
@@ -97,5 +98,7 @@ def test_the_commit_of_a_built_tree_is_said(tmp_path):
     for words in (["init", "-q"], ["add", "Kconfig"], ["commit", "-qm", "x"], ["tag", "v6.1"]):
         subprocess.run(["git", "-C", tmp_path, *who, *words], check=True)
     assert providers.resolve(f"tree:{tmp_path}").origin == f"the tree {tmp_path} at v6.1"
+    below = shutil.copytree(tmp_path, tmp_path / "below", ignore=shutil.ignore_patterns(".git"))
+    assert providers.resolve(f"tree:{below}").origin == f"the tree {below}"
     (tmp_path / "Kconfig").write_text("changed")
     assert providers.resolve(f"tree:{tmp_path}").origin == f"the tree {tmp_path} at v6.1-dirty"

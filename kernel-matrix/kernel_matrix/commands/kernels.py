@@ -25,8 +25,20 @@ def kernels(everything: bool, as_json: bool) -> None:
         index = debian.read_index(lambda line: click.echo(line, err=True))
     except UserError as error:
         click.echo(f"error: {error}", err=True)
-        for directory, data in debian.cached():
-            click.echo(f"{data['version']:28} {data['release']:40} cached  {directory}")
+        cached = [
+            {
+                "selector": f"debian:{data['version']}",
+                "version": data["version"],
+                "release": data["release"],
+                "cached": True,
+            }
+            for _, data in debian.cached()
+        ]
+        if as_json:
+            click.echo(json.dumps(cached, indent=1))
+        else:
+            for row in cached:
+                click.echo(f"{row['selector']:28} {row['release']:40} cached")
         raise SystemExit(Status.HARNESS) from error
     known = index.kernels
     if not everything:

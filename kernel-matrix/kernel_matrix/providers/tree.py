@@ -59,8 +59,12 @@ def resolve(rest: str, say: Say) -> Kernel:
 def _commit(directory: Path) -> str:
     """Where its source is now, by git, for people: what was built may be older."""
     try:
+        source = source_of(directory)
+        # git would also speak of a directory above that has nothing to do with the kernel
+        if Path(bisect_git.git(source, "rev-parse", "--show-toplevel").strip()) != source.resolve():
+            return ""
         words = ("describe", "--tags", "--always", "--dirty")
-        return f" at {bisect_git.git(source_of(directory), *words).strip()}"
+        return f" at {bisect_git.git(source, *words).strip()}"
     except UserError:
         return ""
 
