@@ -101,14 +101,15 @@ def _join(kernel: str, pieces: list[Piece], total: int | None) -> Joined:
         for ident, numbers in ran.items()
     }
     order = _order(pieces)
+    # A part that no case fell to says nothing, unless it is all that there is.
+    counted = [piece for piece in pieces if _blame(piece) is not Status.NOTHING] or pieces
     problems = [
-        f"{_name(piece)}{piece.cell['problem']}" for piece in pieces if piece.cell["problem"]
+        f"{_name(piece)}{piece.cell['problem']}" for piece in counted if piece.cell["problem"]
     ]
     absent = _absent(pieces, total)
     if absent:
         problems.append(f"missing: shard {', '.join(absent)}")
-    blames = [Status(int(piece.cell["blame"])) for piece in pieces]
-    blame = Status.HARNESS if absent else max(blames)
+    blame = Status.HARNESS if absent else max(map(_blame, counted))
     return Joined(
         kernel,
         tuple(pieces),
@@ -119,6 +120,10 @@ def _join(kernel: str, pieces: list[Piece], total: int | None) -> Joined:
         {i: tuple(results[n][i] for n in numbers) for i, numbers in ran.items() if numbers[1:]},
         tuple(ident for ident in order if ident not in ran),
     )
+
+
+def _blame(piece: Piece) -> Status:
+    return Status(int(piece.cell["blame"]))
 
 
 def _over(journal: Journal) -> list[Any]:
@@ -180,7 +185,7 @@ def _entries(
             kind = entry.get("t")
             if kind in ("start", "end") and chosen.get(entry.get("id", "")) != number:
                 continue
-            if kind in ("boot", "start", "end", "stopped"):
+            if kind in ("boot", "traits", "start", "end", "stopped"):
                 worker = entry.get("worker")
                 named = {"worker": f"{number + 1}:{worker}"} if worker and pieces[1:] else {}
                 happened.append({**entry, **named})

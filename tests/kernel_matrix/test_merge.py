@@ -3,6 +3,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -60,6 +61,31 @@ def test_two_shards_are_one_run():
     assert (joined.problem, joined.blame, joined.seconds) == ("", Status.CLEAN, 20.0)
     assert (joined.missed, joined.doubled) == ((), {})
     assert merge.report([joined]) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "problem", "blame"),
+    [
+        ({}, "", Status.CLEAN),
+        ({"problem": "no machine"}, "shard 1/2: no machine", Status.HARNESS),
+    ],
+)
+def test_a_shard_without_cases_says_nothing_of_the_others(other, problem, blame):
+    nothing = piece("2", {}, shard=(2, 2), problem="no case was selected")
+    nothing.cell["blame"] = int(Status.NOTHING)
+    (joined,) = merge.join([piece("1", {"a": "pass"}, shard=(1, 2), **other), nothing])
+    assert (joined.problem, joined.blame) == (problem, blame)
+    (alone,) = merge.join([replace(nothing, journal=Journal())])
+    assert (alone.problem, alone.blame) == ("no case was selected", Status.NOTHING)
+
+
+def test_what_the_kernels_were_found_to_be_like_is_kept():
+    pieces = [piece(name, {name: "pass"}) for name in "ab"]
+    found = {"t": "traits", "time": 2.5, "worker": "main", "traits": ["posted"]}
+    pieces[1] = replace(pieces[1], entries=(*pieces[1].entries, found))
+    (joined,) = merge.join(pieces)
+    text = merge.lines(joined.entries)
+    assert journal.read(text.splitlines(keepends=True)).traits == {"posted"}
 
 
 def test_a_shard_that_is_not_there_is_missed():
