@@ -132,7 +132,7 @@ def _enter(path: Path, found: Results, say: Say) -> None:
             history_rows.enter(database, found)
         return
     except (Unusable, sqlite3.DatabaseError) as error:
-        if not isinstance(error, Unusable) and _code(error) not in _NO_DATABASE:
+        if not _is_none(error):
             raise
     _set_aside(path, say)
     with _transaction(path) as database:
@@ -226,7 +226,7 @@ def _set_aside(path: Path, say: Say) -> None:
     """Rename a file that is no history; of several who find it only one does."""
     with path.with_name(f".{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        reason = _what_is_wrong(path)
+        reason = _what_is_wrong(path) if path.exists() else ""
         if not reason:
             return
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -245,13 +245,19 @@ def _set_aside(path: Path, say: Say) -> None:
 
 
 def _what_is_wrong(path: Path) -> str:
+    """Why it is no history, "" if it is one, or if nobody can tell now."""
     try:
         with closing(_connect(path, "rw")) as database:
             _is_new(database)
             (answer,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except (Unusable, sqlite3.DatabaseError) as error:
-        return _reason(error)
+        return _reason(error) if _is_none(error) else ""
     return "" if answer == "ok" else "damaged"
+
+
+def _is_none(error: Unusable | sqlite3.Error) -> bool:
+    """Whether the file is no history; it may also be one that cannot be used at the moment."""
+    return isinstance(error, Unusable) or _code(error) in _NO_DATABASE
 
 
 def _code(error: sqlite3.Error) -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,6 +243,30 @@ def test_what_somebody_else_has_set_aside_already_stays(path):
     said: list[str] = []
     history._set_aside(path, said.append)
     assert (said, count(path)) == ([], 1)
+
+
+def test_a_history_that_another_process_has_locked_stays(path, monkeypatch):
+    keep(run(kernel("k", 0, {"a": "pass"})))
+    monkeypatch.setattr(history, "_WAIT_SECONDS", 0.01)
+    said: list[str] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        history._set_aside(path, said.append)
+    assert (said, count(path)) == ([], 1)
+
+
+def test_a_file_that_somebody_else_has_moved_meanwhile(path, monkeypatch):
+    path.parent.mkdir()
+    garbage(path)
+    set_aside = history._set_aside
+
+    def late(path: Path, say: history.Say) -> None:
+        path.rename(path.with_name("moved"))
+        set_aside(path, say)
+
+    monkeypatch.setattr(history, "_set_aside", late)
+    assert keep(run(kernel("k", 0, {"a": "pass"}))) == []
+    assert count(path) == 1
 
 
 def garbage(path: Path) -> None:
