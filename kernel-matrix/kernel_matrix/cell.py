@@ -30,7 +30,7 @@ class Cell:
         started: when it began, as time.monotonic() has it.
         summary: once it is over.
         expected: seconds that it took the last time, None if nobody knows.
-        deviations: the expectations about its kernel, once that is resolved.
+        deviations: the expectations about its kernel, as far as that is known.
     """
 
     entry: Entry

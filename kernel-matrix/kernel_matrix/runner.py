@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import UserError
+from helpers.kernel import Kernel
 from kernel_matrix import (
     about,
     cells,
@@ -227,8 +228,7 @@ class Run:
         else:
             kernel = cell.entry.applied(providers.resolve(cell.entry.selector, say))
         cell.kernel = kernel
-        results = KernelResults(Summary(kernel.id), kernel.to_json())
-        cell.deviations = tuple(each for each in self.deviations if each.on(results))
+        cell.deviations = self._about(kernel)
         try:
             cell.directory.mkdir(parents=True)
             description = json.dumps(kernel.to_json(), indent=1) + "\n"
@@ -236,6 +236,11 @@ class Run:
             about.keep_config(kernel, cell.directory)
         except OSError as error:
             raise UserError(f"cannot write to {cell.directory}: {error.strerror}") from error
+
+    def _about(self, kernel: Kernel, traits: frozenset[str] = frozenset()) -> tuple[Deviation, ...]:
+        """The expectations about a kernel, as far as it is known."""
+        found = KernelResults(Summary(kernel.id), kernel.to_json(), traits=traits)
+        return tuple(each for each in self.deviations if each.on(found))
 
     def _work(self, ready: "queue.PriorityQueue[_Ready]") -> None:
         while (cell := ready.get()[2]) is not None:
@@ -300,6 +305,8 @@ class Run:
         cell.total = len(read.collected)
         if entry["t"] == "boot" and cell.phase == "boot":
             self._phase(cell, "run", str(entry.get("what", "")))
+        elif entry["t"] == "traits" and cell.kernel is not None:
+            cell.deviations = self._about(cell.kernel, read.traits)
         elif entry["t"] == "start":
             cell.note = entry["id"]
             if cell.phase == "start":

@@ -27,6 +27,7 @@ put("boot", seconds=0.5)
 put("start", id="a")
 put("end", id="a", verdict="pass", seconds=0.1)
 put("start", id="b")
+put("traits", traits=["found"])
 if what == "die":
     os.kill(os.getpid(), signal.SIGKILL)
 if what in ("hang", "deaf"):
@@ -84,9 +85,13 @@ def test_cells_end_with_a_summary(start, tmp_path):
     assert [s.counts for s in report.load(tmp_path)] == [good.counts, dead.counts]
 
 
-def test_what_is_shown_meanwhile_is_judged(start):
+@pytest.mark.parametrize("trait", ["", "found"])
+def test_what_is_shown_meanwhile_is_judged(start, trait):
     run = start("work")
-    run.deviations = (Deviation("x.toml:1", "why", "where", cases=("b",), message="no"),)
+    run.deviations = (
+        Deviation("x.toml:1", "why", "where", cases=("b",), message="no", trait=trait),
+        Deviation("x.toml:2", "why", "where", cases=("a",), message="no", trait="other"),
+    )
     seen = []
 
     def watch(cell, what, case):
