@@ -54,16 +54,26 @@ def _github(found: Sequence[Part]) -> str:
     return json.dumps({"include": _rows(found)}, separators=(",", ":"))
 
 
+_IMAGE = "debian:trixie"
+_SETUP = (
+    "apt-get update",
+    "apt-get install -y --no-install-recommends ca-certificates python3-venv",
+)
 _SCRIPT = (
     './kernel-matrix/run --kernel "$KERNEL" --shard "$SHARD" --report junit --out "results/$NAME"'
 )
 
 
 def _gitlab(found: Sequence[Part]) -> str:
-    """A pipeline of its own, for `trigger: include: artifact:`; JSON is YAML too."""
+    """A pipeline of its own, for `trigger: include: artifact:`; JSON is YAML too.
+
+    Its jobs get nothing of the `default:` of the pipeline that starts it.
+    """
     rows = [{key.upper(): value for key, value in row.items()} for row in _rows(found)]
     job = {
         "stage": "test",
+        "image": _IMAGE,
+        "before_script": list(_SETUP),
         "parallel": {"matrix": rows},
         "script": [_SCRIPT],
         "artifacts": {

@@ -1,5 +1,6 @@
 """The examples of jobs in kernel-matrix/ci: by the CI systems' schemas, and by our command line."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -57,6 +58,14 @@ def test_the_published_schema_takes_it(path):
 def test_the_plan_for_gitlab_is_a_pipeline(tmp_path):
     (tmp_path / "plan.yml").write_text(plan.render("gitlab", ["debian:6.1", "local"], 2))
     test_the_published_schema_takes_it(tmp_path.joinpath("plan.yml").rename(tmp_path / "gitlab"))
+
+
+def test_the_jobs_of_the_plan_for_gitlab_stand_alone():
+    # A pipeline that another one starts has its own `default:`, not that of the other.
+    (job,) = json.loads(plan.render("gitlab", ["local"], 1)).values()
+    planning = document(CI / "gitlab-shards.yml")["plan"]
+    for key in ("image", "before_script"):
+        assert job[key] == planning[key]
 
 
 COMMAND = re.compile(r"(?P<program>[\w./-]*kernel-matrix(?:/run)?) (?P<words>[^|>;&)\n]+)")
