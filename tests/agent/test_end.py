@@ -238,6 +238,12 @@ def test_channel_as_standard_input(binary: Path) -> None:
     assert process.wait(10) == 0
 
 
+def wait_state(agent: Agent, label: int, wanted: tuple[str, str]) -> None:
+    until = time.monotonic() + 10
+    while (found := agent.state(label)[:2]) != wanted:
+        assert time.monotonic() < until, found
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="privilege: root")
 def test_what_a_task_does_that_proc_hides(start: Starter) -> None:
     """A task that is not dumpable does not show its call, but it sleeps in what was asked of it."""
@@ -246,11 +252,9 @@ def test_what_a_task_does_that_proc_hides(start: Starter) -> None:
     agent.spawn(1)
     agent.call(1, PIPE, out(8))
     agent.call(1, PRCTL, SET_DUMPABLE, 0)
-    assert agent.state(1)[:2] == ("S", "")
+    wait_state(agent, 1, ("S", ""))  # its answer comes before it sleeps again
     agent.start(1, (READ, 3, out(1), 1))
-    until = time.monotonic() + 10
-    while agent.state(1)[:2] != ("S", "request"):
-        assert time.monotonic() < until
+    wait_state(agent, 1, ("S", "request"))
     assert set(agent.end().killed) == {1}
 
 
