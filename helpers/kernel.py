@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,16 @@ class Kernel:
 
     def config_text(self) -> str | None:
         """Its Kconfig file, unpacked if it is /proc/config.gz; None where it is not known."""
-        if self.config is None:
-            return None
-        try:
-            data = self.config.read_bytes()
-            return (gzip.decompress(data) if self.config.suffix == ".gz" else data).decode()
-        except OSError:
-            return None
+        return read_config(self.config) if self.config is not None else None
+
+
+def read_config(path: Path) -> str | None:
+    """A Kconfig file, unpacked if its name ends with .gz; None where it cannot be read."""
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
 
 
 def running_kernel() -> Kernel:

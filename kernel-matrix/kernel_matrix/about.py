@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import UserError
-from helpers.kernel import Kernel
+from helpers.kernel import Kernel, read_config
 from helpers.version import suite_version
 
 FILE = "about.json"
@@ -85,6 +85,18 @@ def _qemu() -> str:
 
 def keep_config(kernel: Kernel, directory: Path) -> None:
     """Copy a kernel's configuration to its cell, where it is not gone when the cache is."""
-    if kernel.config is not None and kernel.config.is_file():
-        data = gzip.compress(kernel.config.read_bytes(), 6, mtime=0)
-        (directory / CONFIG).write_bytes(data)
+    text = kernel.config_text()
+    if text is not None:
+        (directory / CONFIG).write_bytes(gzip.compress(text.encode(), 6, mtime=0))
+
+
+def kept_config(directory: Path, path: object) -> str | None:
+    """A kernel's configuration as it was in a run, None where it is not known.
+
+    Args:
+        directory: the cell's, Path() where there is none.
+        path: where it was when the kernel was run, perhaps on another machine; "" or None where
+            there was none.
+    """
+    kept = read_config(directory / CONFIG) if directory != Path() else None
+    return read_config(Path(str(path))) if kept is None and path else kept

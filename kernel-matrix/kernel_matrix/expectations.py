@@ -15,6 +15,7 @@ from typing import Any
 from helpers.clauses import load_clauses
 from helpers.errors import UserError
 from helpers.traits import TRAITS
+from kernel_matrix import about
 from kernel_matrix.journal import Case
 from kernel_matrix.manifest import ROOT
 from kernel_matrix.reports.results import KernelResults, Results, version_key
@@ -116,11 +117,7 @@ def _pattern(patterns: Iterable[str]) -> re.Pattern[str]:
 
 
 def _configured(kernel: KernelResults, wanted: str) -> bool:
-    path = kernel.kernel.get("config")
-    try:
-        text = Path(path).read_text() if path else None
-    except OSError:
-        text = None
+    text = about.kept_config(kernel.summary.directory, kernel.kernel.get("config"))
     if text is None:
         return False
     option, _, value = wanted.partition("=")

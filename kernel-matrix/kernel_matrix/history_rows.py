@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b, sha256
-from pathlib import Path
 from typing import Any
 
+from kernel_matrix import about
 from kernel_matrix.cells import Summary
 from kernel_matrix.journal import Attempt, Case
 from kernel_matrix.reports.results import KernelResults, Results
@@ -70,7 +70,7 @@ def _build(database: sqlite3.Connection, kernel: KernelResults) -> int:
     known = kernel.kernel
     key = (
         kernel.id, kernel.version, kernel.release, str(known.get("sha256") or ""),
-        config_hash(known.get("config")),
+        config_hash(about.kept_config(kernel.summary.directory, known.get("config"))),
     )  # fmt: skip
     database.execute(
         "INSERT OR IGNORE INTO kernel(name, version, release, sha256, config, arch, origin)"
@@ -85,13 +85,9 @@ def _build(database: sqlite3.Connection, kernel: KernelResults) -> int:
     return int(number)
 
 
-def config_hash(path: object) -> str:
+def config_hash(text: str | None) -> str:
     """A name for a configuration: 12 digits; "" if there is none."""
-    try:
-        data = Path(str(path)).read_bytes() if path else b""
-    except OSError:
-        data = b""
-    return sha256(data).hexdigest()[:12] if data else ""
+    return sha256(text.encode()).hexdigest()[:12] if text else ""
 
 
 def packed(seconds: Sequence[float]) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import UserError
-from kernel_matrix import cells, journal, manifest, merge, run_file
+from kernel_matrix import about, cells, journal, manifest, merge, run_file
 from kernel_matrix.journal import Journal
 from kernel_matrix.merge import Joined, Piece
 
@@ -101,9 +101,9 @@ def _write_cell(directory: Path, joined: Joined) -> None:
         source = Path(piece.source) / str(piece.cell["directory"])
         if source.is_dir():
             shutil.copytree(source, directory / "parts" / str(number))
-        description = source / "kernel.json"
-        if description.is_file():
-            shutil.copyfile(description, directory / "kernel.json")
+        for name in ("kernel.json", about.CONFIG):
+            if (source / name).is_file():
+                shutil.copyfile(source / name, directory / name)
     if joined.entries:
         text = merge.lines(joined.entries)
         (directory / journal.NAME).write_text(text, encoding="utf-8", errors="surrogateescape")

@@ -1,3 +1,4 @@
+import gzip
 import re
 from dataclasses import replace
 
@@ -106,6 +107,10 @@ def test_kernels_by_feature(tmp_path, wanted, holds):
     found = kernel("k", "6.1")
     assert replace(LENGTH, config=wanted).on(found) is False
     found.kernel["config"] = str(path)
+    assert replace(LENGTH, config=wanted).on(found) is holds
+    packed = tmp_path / "config.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    found.kernel["config"] = str(packed)
     assert replace(LENGTH, config=wanted).on(found) is holds
 
 

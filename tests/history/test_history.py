@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from helpers.errors import UserError
-from kernel_matrix import history, history_rows
+from helpers.kernel import Kernel
+from kernel_matrix import about, history, history_rows
 from kernel_matrix.cells import Summary
 from kernel_matrix.journal import Case
 from kernel_matrix.reports.results import KernelResults, Results
@@ -123,6 +124,23 @@ def test_builds_of_a_kernel_are_told_apart(path, tmp_path):
         first, second, third = history_rows.runs(database)
     assert (first.build, first.config) == (third.build, third.config)
     assert first.config != second.config
+
+
+def test_a_build_is_the_same_where_only_its_cell_is_left(path, tmp_path):
+    config = tmp_path / "config"
+    config.write_text("CONFIG_A=y\n")
+    about.keep_config(Kernel("k", "k", config=config), tmp_path)
+    for day in range(2):
+        found = kernel("k", day, {"a": "pass"})
+        keep(run(replace(
+            found, kernel={**found.kernel, "config": str(config)},
+            summary=replace(found.summary, directory=tmp_path),
+        )))  # fmt: skip
+        config.unlink(missing_ok=True)
+    with history.reading() as database:
+        first, second = history_rows.runs(database)
+    assert first.config
+    assert (first.build, first.config) == (second.build, second.config)
 
 
 def large(kernels: int, cases: int, started: float) -> Results:

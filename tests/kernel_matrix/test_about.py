@@ -42,3 +42,26 @@ def test_the_configuration_stays_with_the_cell(tmp_path):
     assert gzip.decompress((tmp_path / about.CONFIG).read_bytes()) == b"CONFIG_X=y\n"
     about.keep_config(Kernel("x", "x", config=tmp_path / "gone"), tmp_path)
     about.keep_config(Kernel("x", "x"), tmp_path)
+
+
+def test_a_configuration_that_is_compressed_is_so_once(tmp_path):
+    config = tmp_path / "proc.gz"
+    config.write_bytes(gzip.compress(b"CONFIG_X=y\n"))
+    about.keep_config(Kernel("x", "x", config=config), tmp_path)
+    assert gzip.decompress((tmp_path / about.CONFIG).read_bytes()) == b"CONFIG_X=y\n"
+
+
+def test_what_the_cell_has_kept_comes_first(tmp_path, monkeypatch):
+    config = tmp_path / "config"
+    config.write_text("CONFIG_X=y\n")
+    cell = tmp_path / "cell"
+    cell.mkdir()
+    about.keep_config(Kernel("x", "x", config=config), cell)
+    config.write_text("CONFIG_X=n\n")
+    assert about.kept_config(cell, str(config)) == "CONFIG_X=y\n"
+    (cell / about.CONFIG).write_bytes((cell / about.CONFIG).read_bytes()[:-9])
+    assert about.kept_config(cell, str(config)) == "CONFIG_X=n\n"
+    # What lies around where the user is belongs to nobody.
+    monkeypatch.chdir(tmp_path)
+    about.keep_config(Kernel("x", "x", config=config), tmp_path)
+    assert about.kept_config(type(cell)(), None) is None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from helpers.errors import UserError
-from kernel_matrix import journal, merge, merge_files, report
+from kernel_matrix import about, journal, merge, merge_files, report, run_file
 from kernel_matrix.cells import Status
 from kernel_matrix.journal import Journal
 from kernel_matrix.merge import Piece
@@ -151,6 +151,21 @@ def test_parts_of_several_versions_are_told():
 def test_two_kernels_of_one_name_are_not_joined():
     with pytest.raises(UserError, match=r"two kernels are called k: xxx.* in 1, yyy.* in 2"):
         merge.join([piece("1", {"a": "pass"}), piece("2", {"b": "pass"}, sha="y" * 64)])
+
+
+def test_what_describes_a_kernel_goes_with_it(tmp_path):
+    (tmp_path / "run/cell").mkdir(parents=True)
+    for name in ("kernel.json", about.CONFIG):
+        (tmp_path / "run/cell" / name).write_text(name)
+    (joined,) = merge.join([piece(str(tmp_path / "run"), {"a": "pass"})])
+    merge_files.write(tmp_path / "out", [joined], _run_file(tmp_path / "run"))
+    for name in ("kernel.json", about.CONFIG):
+        assert (tmp_path / "out/k" / name).read_text() == name
+
+
+def _run_file(directory):
+    run_file.write(directory, {"words": [], "shard": "", "cells": []})
+    return directory
 
 
 def test_directories_without_runs(tmp_path):
