@@ -100,6 +100,18 @@ def location() -> Path | None:
     return Path(base) / "kernel-matrix" / "history.sqlite"
 
 
+def kept_in() -> Path:
+    """Where the history is, for what can do nothing without one.
+
+    Raises:
+        UserError: none is kept.
+    """
+    path = location()
+    if path is None:
+        raise UserError(f"no history is kept: KERNEL_MATRIX_HISTORY is {OFF}")
+    return path
+
+
 def keep(found: Results, say: Say) -> bool:
     """Enter a run into the history, if there is one; whatever goes wrong is one line.
 
@@ -147,9 +159,7 @@ def reading() -> Iterator[sqlite3.Connection]:
         NoneYet: nothing is in it.
         UserError: none is kept, or it cannot be read.
     """
-    path = location()
-    if path is None:
-        raise UserError(f"no history is kept: KERNEL_MATRIX_HISTORY is {OFF}")
+    path = kept_in()
     if not path.exists():
         raise NoneYet(f"no history yet: the first run makes {path}")
     try:

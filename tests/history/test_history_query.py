@@ -239,6 +239,13 @@ def test_mistakes(words, said):
     assert said in text
 
 
+def test_a_run_cannot_be_added_to_no_history(tmp_path, monkeypatch):
+    write_run(tmp_path / "r", {"k": [end("a")]})
+    monkeypatch.setenv("KERNEL_MATRIX_HISTORY", history.OFF)
+    said = "error: no history is kept: KERNEL_MATRIX_HISTORY is off\n"
+    assert invoke("history", "--add", tmp_path / "r") == (2, said)
+
+
 NAMES = [
     "suites/vmsplice/test_a.py::test_x[page]",
     "suites/vmsplice/test_a.py::test_x[page-2]",

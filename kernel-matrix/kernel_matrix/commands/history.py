@@ -70,6 +70,7 @@ def _add(directory: Path) -> None:
     from kernel_matrix import compare_sides
     from kernel_matrix import history as store
 
+    store.kept_in()
     if not store.keep(compare_sides.judged(directory), lambda line: click.echo(line, err=True)):
         raise SystemExit(Status.HARNESS)
 
