@@ -15,7 +15,7 @@ from kernel_matrix.manifest import ROOT
 Callback = Callable[[click.Context, click.Parameter, str], list[str]]
 
 _RESULTS = ROOT / "results"
-_FILES = ("path:", "tree:", "resolved:")
+_FILES = ("path:", "tree:", "image:", "resolved:")
 
 
 def _offering(find: Callable[[click.Context, str], Iterable[str]]) -> Callback:
@@ -31,7 +31,7 @@ def _offering(find: Callable[[click.Context, str], Iterable[str]]) -> Callback:
 
 
 def _kernels(context: click.Context, typed: str) -> Iterable[str]:
-    """Selectors: what the matrix names, what the cache has, and files behind path: and tree:."""
+    """Selectors: what the matrix names, what the cache has, and files where a file is meant."""
     from kernel_matrix import manifest, providers
 
     for prefix in _FILES:
@@ -39,7 +39,9 @@ def _kernels(context: click.Context, typed: str) -> Iterable[str]:
             return (f"{prefix}{name}" for name in _paths(typed.removeprefix(prefix)))
     named = manifest.load(context.params.get("matrix") or manifest.MATRIX).kernels
     cached = (f"debian:{version}" for version in _cached_versions())
-    prefixes = (f"{name}:" for name in providers.PROVIDERS if name != "local")
+    prefixes = (
+        f"{name}:" if ":" in source.form else name for name, source in providers.PROVIDERS.items()
+    )
     return dict.fromkeys([*named, *cached, *prefixes])
 
 

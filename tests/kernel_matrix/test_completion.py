@@ -66,6 +66,8 @@ def offered(line: str) -> list[str]:
         ("run --matrix m.toml --kernel debian:6", ["debian:6.1", "debian:6.12"]),
         ("run --matrix m.toml --kernel=debian:6", ["debian:6.1", "debian:6.12"]),
         ("run --matrix m.toml --kernel ref", ["reference:6.12", "reference:"]),
+        ("run --matrix m.toml --kernel gv", ["gvisor"]),
+        ("run --kernel image:im", ["image:images/"]),
         ("run --kernel path:im", ["path:images/"]),
         ("run --kernel path:images/", ["path:images/bzImage"]),
         ("run --kernel path:/nonexistent/", []),
