@@ -7,8 +7,8 @@ from helpers.errors import UserError
 from kernel_matrix import compare_sides, expectations, report
 from kernel_matrix.cells import Status, Summary
 from kernel_matrix.cli import cli
+from kernel_matrix.commands import after_run
 from kernel_matrix.commands import expectations as expectations_command
-from kernel_matrix.reports import after_run
 
 from .journals import CLAUSE, PATH, end, write_run, wrong
 

@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from helpers.errors import UserError
 from kernel_matrix import case_names, expectations, history, history_query, history_rows
 from kernel_matrix.cli import cli
+from kernel_matrix.commands import after_run
 from kernel_matrix.history_query import Flakes
 from kernel_matrix.journal import Case
-from kernel_matrix.reports import after_run
 from tests.compare.journals import end, write_run, wrong
 
 from .runs import CALL, CLAUSE, DAY, START, kernel, run

@@ -65,7 +65,7 @@ def merge(
     from kernel_matrix import merge as joining
     from kernel_matrix import merge_files, report
     from kernel_matrix import plan as plans
-    from kernel_matrix.reports import after_run
+    from kernel_matrix.commands import after_run
     from kernel_matrix.runner import new_directory
 
     planned = plans.read(merge_files.load_plan(plan)) if plan is not None else []

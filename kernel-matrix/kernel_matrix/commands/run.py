@@ -186,7 +186,7 @@ def run(
         )
     seconds = durations_file.load(durations) if durations is not None else {}
     from kernel_matrix import about
-    from kernel_matrix.reports import after_run
+    from kernel_matrix.commands import after_run
     from kernel_matrix.runner import new_directory
 
     # What is wrong with these is said before an hour of work, not after it.
