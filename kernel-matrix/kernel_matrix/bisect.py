@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.errors import UserError
-from kernel_matrix import bisect_git, bisect_step, build_source
+from kernel_matrix import bisect_git, bisect_step, build_source, git
 from kernel_matrix.bisect_git import Commit
 from kernel_matrix.bisect_step import SAYS, Answer, Build, Finding, Plan, Run
 from kernel_matrix.journal import Case
@@ -160,7 +160,7 @@ def _end(name: str, end: Commit, plan: Plan, tools: Tools, say: Say) -> Case:
         UserError: that cannot be said.
     """
     say(f"the {name} end, {end.short}")
-    bisect_git.git(plan.tree, "checkout", "--quiet", "--force", "--detach", end.sha)
+    git.output(plan.tree, "checkout", "--quiet", "--force", "--detach", end.sha)
     finding = bisect_step.examine(plan, end.sha, tools.build, tools.run, say)
     if finding.case is None or finding.why:
         lacks = finding.case is not None and finding.case.skip.get("class") == "config"
@@ -181,7 +181,7 @@ def _outcome(
     first = bisect_git.described(plan.tree, found.first) if found.first else None
     before, after = Finding(plan.good), Finding(plan.bad)
     if first is not None:
-        parents = bisect_git.git(plan.tree, "log", "-1", "--format=%P", first.sha).split()
+        parents = git.output(plan.tree, "log", "-1", "--format=%P", first.sha).split()
         tested = (bisect_step.known(plan, each) for each in parents)
         before = next((each for each in tested if each is not None), before)
     problem = found.problem

@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from helpers.errors import UserError
+from kernel_matrix import git
 
 _END_SECONDS = 60.0
-# Neither the user's hooks nor a configured helper have a part in this.
-_SETTINGS = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 
 
 @dataclass(frozen=True)
@@ -58,40 +57,6 @@ class Conclusion:
     problem: str = ""
 
 
-def git(directory: Path, *words: str) -> str:
-    """What a git command prints.
-
-    Raises:
-        UserError: it failed; the text is what git says.
-    """
-    try:
-        done = subprocess.run(
-            argv(directory, *words), env=environment(), capture_output=True, text=True,
-            errors="replace", stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise UserError("git is not installed; a bisection needs it") from error
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        lines = [x for x in lines if x.startswith(("fatal: ", "error: "))] + lines
-        reason = lines[0] if lines else ""
-        reason = reason.removeprefix("fatal: ").removeprefix("error: ")
-        raise UserError(f"git {words[0]}: {reason or f'status {done.returncode}'}")
-    return done.stdout
-
-
-def argv(directory: Path, *words: str) -> list[str]:
-    """A git command in a directory."""
-    return ["git", "-C", str(directory), *_SETTINGS, *words]
-
-
-def environment() -> dict[str, str]:
-    """Ours, without what would send git to another repository, as in a hook."""
-    names = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX")
-    ours = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
-    return {k: v for k, v in os.environ.items() if k not in names} | ours
-
-
 def repository(tree: Path) -> Path:
     """The top of a tree that git knows.
 
@@ -101,8 +66,10 @@ def repository(tree: Path) -> Path:
     if not tree.is_dir():
         raise UserError(f"{tree}: no such directory; name a git tree of the kernel")
     try:
-        bare = git(tree, "rev-parse", "--is-bare-repository").strip() == "true"
-        return tree.absolute() if bare else Path(git(tree, "rev-parse", "--show-toplevel").strip())
+        bare = git.output(tree, "rev-parse", "--is-bare-repository").strip() == "true"
+        if bare:
+            return tree.absolute()
+        return Path(git.output(tree, "rev-parse", "--show-toplevel").strip())
     except UserError as error:
         raise UserError(f"{tree} is not a git tree: {error}") from error
 
@@ -115,7 +82,9 @@ def commit(tree: Path, revision: str) -> Commit:
     """
     try:
         # What begins with a dash would be an option.
-        sha = git(tree, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+        sha = git.output(
+            tree, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
+        )
     except UserError as error:
         raise UserError(f"{tree} has no commit {revision!r}") from error
     return described(tree, sha.strip())
@@ -123,21 +92,23 @@ def commit(tree: Path, revision: str) -> Commit:
 
 def described(tree: Path, sha: str) -> Commit:
     """A commit whose name is known."""
-    text = git(tree, "log", "-1", "--no-show-signature", "--format=%H%n%s%n%an <%ae>%n%cI", sha)
+    text = git.output(
+        tree, "log", "-1", "--no-show-signature", "--format=%H%n%s%n%an <%ae>%n%cI", sha
+    )
     return Commit(*text.splitlines()[:4])
 
 
 def has(tree: Path, sha: str, path: str) -> bool:
     """Whether a file is in a commit."""
     with suppress(UserError):
-        git(tree, "cat-file", "-e", f"{sha}:{path}")
+        git.output(tree, "cat-file", "-e", f"{sha}:{path}")
         return True
     return False
 
 
 def is_ancestor(tree: Path, old: str, new: str) -> bool:
     """Whether a commit is part of another's history."""
-    return git(tree, "rev-list", "--count", old, f"^{new}").strip() == "0"
+    return git.output(tree, "rev-list", "--count", old, f"^{new}").strip() == "0"
 
 
 @contextmanager
@@ -154,7 +125,7 @@ def work_tree(tree: Path, place: Path, sha: str) -> Iterator[Path]:
     """
     _remove(tree, place)
     try:
-        git(tree, "worktree", "add", "--quiet", "--detach", str(place), sha)
+        git.output(tree, "worktree", "add", "--quiet", "--detach", str(place), sha)
         yield place
     finally:
         _remove(tree, place)
@@ -167,7 +138,7 @@ def _remove(tree: Path, place: Path) -> None:
     if place.exists():
         place.rename(old)
     with suppress(UserError):  # there is none
-        git(tree, "worktree", "remove", "--force", "--force", str(place))
+        git.output(tree, "worktree", "remove", "--force", "--force", str(place))
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -191,23 +162,25 @@ def bisect(
         log: gets them too, and git's own log.
     """
     with log.open("w", errors="replace") as out:
-        status, lines = _run(argv(place, "bisect", "start", bad, good), out.write, tell)
+        status, lines = _run(git.argv(place, "bisect", "start", bad, good), out.write, tell)
         if status:
             return Conclusion(problem=_last(lines))
         try:
-            _, lines = _run(argv(place, "bisect", "run", *script), out.write, tell)
+            _, lines = _run(git.argv(place, "bisect", "run", *script), out.write, tell)
         finally:
-            told = git(place, "bisect", "log")
+            told = git.output(place, "bisect", "log")
             out.write(f"\n{told}")
     return concluded(told, lines)
 
 
 def left(place: Path) -> int:
     """How many commits may be the first bad one, by what is known so far; 0 if nothing is."""
-    if not git(place, "for-each-ref", "refs/bisect/bad"):
+    if not git.output(place, "for-each-ref", "refs/bisect/bad"):
         return 0
-    good = git(place, "for-each-ref", "--format=^%(objectname)", "refs/bisect/good-*").split()
-    return int(git(place, "rev-list", "--count", "refs/bisect/bad", *good))
+    good = git.output(
+        place, "for-each-ref", "--format=^%(objectname)", "refs/bisect/good-*"
+    ).split()
+    return int(git.output(place, "rev-list", "--count", "refs/bisect/bad", *good))
 
 
 def _run(
@@ -215,7 +188,7 @@ def _run(
 ) -> tuple[int, list[str]]:
     process = subprocess.Popen(
         command,
-        env=environment(),
+        env=git.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

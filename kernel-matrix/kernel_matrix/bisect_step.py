@@ -18,7 +18,7 @@ from typing import Any
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from kernel_matrix import bisect_build, bisect_git, history_rows
+from kernel_matrix import bisect_build, bisect_git, git, history_rows
 from kernel_matrix.cells import Status
 from kernel_matrix.journal import Case
 from kernel_matrix.manifest import ROOT
@@ -251,7 +251,7 @@ def _last_line(text: str) -> str:
 def environment() -> dict[str, str]:
     """In which our packages are found from anywhere, also in a kernel's tree."""
     paths = os.pathsep.join(map(str, (ROOT, ROOT / "kernel-matrix")))
-    return bisect_git.environment() | {"PYTHONPATH": paths}
+    return git.environment() | {"PYTHONPATH": paths}
 
 
 def script(plan: Path) -> Sequence[str]:
@@ -287,7 +287,7 @@ def _answer(words: Sequence[str], build: Build, run: Run) -> Answer:
     plan = Plan.load(Path(words[0]))
     assert plan.good is not None
     assert plan.bad is not None
-    sha = bisect_git.git(plan.tree, "rev-parse", "HEAD").strip()
+    sha = git.output(plan.tree, "rev-parse", "HEAD").strip()
     finding = examine(plan, sha, build, run, tell)
     answer = judge(finding, plan.good, plan.bad)
     word = {Answer.SKIP: "cannot be tested", Answer.ABORT: "stop"}.get(answer, answer.name.lower())

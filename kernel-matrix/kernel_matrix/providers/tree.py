@@ -11,7 +11,7 @@ from pathlib import Path
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from kernel_matrix import bisect_git, build_config, build_make, build_source, errands
+from kernel_matrix import build_config, build_make, build_source, errands, git
 from kernel_matrix.build import REFERENCE
 from kernel_matrix.build_log import Progress
 from kernel_matrix.providers import Say, path
@@ -61,10 +61,10 @@ def _commit(directory: Path) -> str:
     try:
         source = source_of(directory)
         # git would also speak of a directory above that has nothing to do with the kernel
-        if Path(bisect_git.git(source, "rev-parse", "--show-toplevel").strip()) != source.resolve():
+        if Path(git.output(source, "rev-parse", "--show-toplevel").strip()) != source.resolve():
             return ""
         words = ("describe", "--tags", "--always", "--dirty")
-        return f" at {bisect_git.git(source, *words).strip()}"
+        return f" at {git.output(source, *words).strip()}"
     except UserError:
         return ""
 
