@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
 
-    from kernel_matrix.runner import Cell
+    from kernel_matrix.running_cell import Cell
 
 
 _FRAME_SECONDS = 0.5

@@ -31,15 +31,13 @@ from kernel_matrix import (
     run_file,
     schedule,
 )  # fmt: skip
-from kernel_matrix.cell import Cell as Cell
-from kernel_matrix.cell import Watch
 from kernel_matrix.cells import Options, Status, Summary
 from kernel_matrix.expectations import Deviation
 from kernel_matrix.journal import Follower
 from kernel_matrix.locked import Locked
 from kernel_matrix.manifest import ROOT, Entry
 from kernel_matrix.reports.results import KernelResults
-from kernel_matrix.schedule import automatic_jobs as automatic_jobs
+from kernel_matrix.running_cell import Cell, Watch
 
 TICK = 0.1
 """How often a journal is looked at, seconds."""

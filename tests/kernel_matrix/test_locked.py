@@ -7,10 +7,10 @@ import pytest
 from helpers.errors import UserError
 from helpers.kernel import running_kernel
 from kernel_matrix import locked, run_file
-from kernel_matrix.cell import Cell
 from kernel_matrix.manifest import Entry
 from kernel_matrix.providers import NotAvailable, debian
 from kernel_matrix.providers import path as path_provider
+from kernel_matrix.running_cell import Cell
 
 IMAGE = b"\0" * 0x202 + b"HdrS" + b"\0" * 600
 

@@ -10,7 +10,7 @@ from kernel_matrix.cells import Status, Summary
 from kernel_matrix.journal import Case
 from kernel_matrix.live import Lines, draw
 from kernel_matrix.manifest import Entry
-from kernel_matrix.runner import Cell
+from kernel_matrix.running_cell import Cell
 
 FAIL = Case(
     "suites/x.py::test_a[b]",

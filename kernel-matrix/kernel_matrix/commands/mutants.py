@@ -131,7 +131,7 @@ def _run(
     planned: "Plan", directory: Path, jobs: int | None, deadline: float, accel: str
 ) -> "tuple[list[Outcome], float, bool]":
     """The outcomes in order, the seconds without building, and whether it was interrupted."""
-    from kernel_matrix import runner
+    from kernel_matrix import runner, schedule
     from kernel_matrix.mutants.run import Outcome, Run
 
     by_id: dict[str, Outcome] = {}
@@ -142,7 +142,7 @@ def _run(
     todo = [mutant for mutant in planned.chosen if mutant.id not in by_id]
     if jobs is None:
         cpus = len(os.sched_getaffinity(0))
-        jobs = runner.automatic_jobs(cpus, runner.free_memory_mb(), len(todo))
+        jobs = schedule.automatic_jobs(cpus, runner.free_memory_mb(), len(todo))
     started = time.monotonic()
     last = 0.0
 

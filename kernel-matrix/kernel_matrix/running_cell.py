@@ -22,7 +22,8 @@ class Cell:
     Attributes:
         entry: the kernel that is asked for.
         directory: where everything about it goes.
-        phase: waiting, resolve, download, boot, run, done or failed.
+        phase: waiting, resolve, download, ready, boot (start where nothing is booted), run, done or
+            failed.
         note: one line about the phase.
         kernel: once it is resolved.
         total: its cases, 0 while nobody knows.
