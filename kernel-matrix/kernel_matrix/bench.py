@@ -176,7 +176,7 @@ def _cell(kernel: Kernel, settings: Settings, directory: Path) -> tuple[float, f
     if done.returncode not in (PytestExit.OK, PytestExit.FAILED):
         words = cells.last_words(done.stdout + done.stderr)
         raise UserError(f"the cell ended with status {done.returncode}: {words}")
-    return seconds, case_rate((directory / "journal.jsonl").read_text().splitlines())
+    return seconds, case_rate((directory / journal.NAME).read_text().splitlines())
 
 
 def case_rate(lines: list[str]) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from kernel_matrix.journal import FINDINGS, OWN_FAULTS, Case, Journal
+from kernel_matrix.journal import FINDINGS, NAME, OWN_FAULTS, Case, Journal
 
 SUITES = "suites"
 _INTERACTIVE = ("--pdb", "--trace")
@@ -105,7 +105,7 @@ def pytest_argv(directory: Path, options: Options, root: Path) -> list[str]:
     if not any(_is_path(word, root) for word in words):
         argv.append(SUITES)
     argv += ["--kernel", f"resolved:{directory / 'kernel.json'}"]
-    argv += ["--journal", str(directory / "journal.jsonl")]
+    argv += ["--journal", str(directory / NAME)]
     argv += ["--run-dir", str(directory)]
     argv += ["--accel", options.accel, "--channel", options.channel]
     if options.timeout_scale != 1.0:

@@ -110,10 +110,12 @@ def _kernels_of(run: Path) -> list[str]:
 
 def _cases(context: click.Context, typed: str) -> Iterable[str]:
     """The cases of the last run that had all of them, as far as that can be seen quickly."""
+    from kernel_matrix import journal
+
     best: list[str] = []
-    for path in sorted((_RESULTS / "latest").glob("*/journal.jsonl")):
-        with path.open() as journal:
-            for _, line in zip(range(4), journal, strict=False):
+    for path in sorted((_RESULTS / "latest").glob(f"*/{journal.NAME}")):
+        with path.open() as file:
+            for _, line in zip(range(4), file, strict=False):
                 if line.startswith('{"t":"collected"'):
                     best = max(best, json.loads(line)["cases"], key=len)
     return best

@@ -41,7 +41,7 @@ def pieces_of(run: Path) -> list[Piece]:
     data = run_file.read(run)
     found = []
     for cell in data["cells"]:
-        read, entries = _read(run / str(cell["directory"]) / "journal.jsonl")
+        read, entries = _read(run / str(cell["directory"]) / journal.NAME)
         cell = {"problem": "", "blame": 0, "seconds": None, **cell}
         if not cell.get("over", True):
             cell["problem"], cell["blame"] = cells.judge(read, None, "", "")

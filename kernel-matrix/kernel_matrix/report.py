@@ -34,7 +34,7 @@ def load_cells(directory: Path) -> list[tuple[Summary, journal.Journal]]:
 
 def _summary(run: Path, item: dict[str, object]) -> tuple[Summary, journal.Journal]:
     directory = run / str(item["directory"])
-    read = journal.load(directory / "journal.jsonl")
+    read = journal.load(directory / journal.NAME)
     problem, blame = str(item["problem"]), Status(int(str(item["blame"])))
     if not item["over"]:
         problem, blame = cells.judge(read, None, "", "")

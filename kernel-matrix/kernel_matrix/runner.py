@@ -255,7 +255,7 @@ class Run:
             return Summary(cell.entry.id, problem="not started: interrupted")
         local = cell.kernel is not None and not cell.kernel.disposable
         self._phase(cell, "start" if local else "boot", "")
-        follower = Follower(cell.directory / "journal.jsonl")
+        follower = Follower(cell.directory / journal.NAME)
         log = cell.directory / "pytest.log"
         argv = cells.pytest_argv(cell.directory, self.options, ROOT)
         with log.open("wb") as output:
@@ -356,7 +356,7 @@ _Ready = tuple[float, int, Cell | None]
 
 def unfinished(cell: Cell) -> Summary:
     """The summary of a cell whose thread was given up."""
-    read = journal.load(cell.directory / "journal.jsonl")
+    read = journal.load(cell.directory / journal.NAME)
     return Summary(
         cell.entry.id,
         read.boot_seconds,
