@@ -84,7 +84,7 @@ def find_runsc() -> str:
     """
     found = shutil.which("runsc")
     if found is None:
-        raise UserError(f"gvisor: no runsc in PATH; apt-get install {PACKAGE}")
+        raise UserError(f"gvisor is not available: no runsc in PATH; apt-get install {PACKAGE}")
     return found
 
 

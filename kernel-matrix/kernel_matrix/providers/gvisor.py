@@ -2,12 +2,11 @@
 
 import platform
 import re
-import shutil
 import subprocess
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from helpers.machine.gvisor import PACKAGE, PLATFORM
+from helpers.machine.gvisor import PLATFORM, find_runsc
 from kernel_matrix.providers import NotAvailable, Say
 
 _SECONDS = 20.0
@@ -21,9 +20,10 @@ def check(rest: str) -> None:
 
 def resolve(rest: str, say: Say) -> Kernel:
     """Describe the runsc that is installed; the release is only known in a sandbox."""
-    binary = shutil.which("runsc")
-    if binary is None:
-        raise NotAvailable(f"gvisor is not available: no runsc in PATH; apt-get install {PACKAGE}")
+    try:
+        binary = find_runsc()
+    except UserError as error:
+        raise NotAvailable(str(error)) from error
     try:
         done = subprocess.run(
             [binary, "--version"], capture_output=True, text=True, timeout=_SECONDS, check=False
