@@ -8,20 +8,13 @@ from helpers.errors import UserError
 from helpers.kernel import Kernel
 from kernel_matrix import build_config, build_make
 from kernel_matrix.build import REFERENCE
-from kernel_matrix.build_log import Progress, is_step
+from kernel_matrix.build_log import Progress
 from kernel_matrix.providers import Say, path, tree
 
 IMAGE = "arch/x86/boot/bzImage"
 FRAGMENTS = tuple(REFERENCE / "configs" / f"{name}.config" for name in ("machine", "plain"))
 
-_FIRST_STEPS = 1300
-# What has not changed makes the same image: then what it does is known.
-_ENVIRONMENT = {
-    "KBUILD_BUILD_USER": "kernel-matrix",
-    "KBUILD_BUILD_HOST": "bisect",
-    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-    "KBUILD_BUILD_VERSION": "1",
-}
+_STEPS = {True: 1300, False: 40}  # a guess: the first build, and what a commit changes
 
 
 class Unbuildable(Exception):
@@ -50,14 +43,12 @@ def build(
     wanted = build_config.merged([*FRAGMENTS, *more], series)
     asked = objects / "asked.config"
     asked.write_text(build_config.text_of(wanted))
-    steps = objects / "steps"
-    total = _FIRST_STEPS if not steps.exists() else 40
-    progress = Progress(f"building {name}", total)
+    progress = Progress(f"building {name}", _STEPS[not (objects / IMAGE).exists()])
     try:
         # Each time: a commit may bring new options, and make must not stop to ask for them.
         build_make.make(
             source, objects, ["allnoconfig"],
-            log=log, environment={**_ENVIRONMENT, "KCONFIG_ALLCONFIG": str(asked)},
+            log=log, environment={**build_make.REPEATABLE, "KCONFIG_ALLCONFIG": str(asked)},
         )  # fmt: skip
         config = (objects / ".config").read_text()
         # Of our own fragments an old or new kernel may lack what the case does not need.
@@ -65,14 +56,12 @@ def build(
             say(f"{name} cannot have {', '.join(missing)}")
         build_make.make(
             source, objects, ["bzImage"],
-            log=log, progress=progress, say=say, environment=_ENVIRONMENT,
+            log=log, progress=progress, say=say, environment=build_make.REPEATABLE,
         )  # fmt: skip
     except UserError as error:
         if "No space left on device" in str(error):
             raise
         raise Unbuildable(str(error)) from error
-    with log.open(errors="replace") as file:
-        steps.write_text(str(sum(map(is_step, file))))
     return _kernel(objects, name)
 
 

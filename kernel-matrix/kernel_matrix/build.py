@@ -196,17 +196,8 @@ def _configure(tree: Path, objects: Path, options: dict[str, str], log: Path) ->
     done.touch()
 
 
-# Nothing of this machine in the image: the same inputs give the same kernel anywhere.
-_ENVIRONMENT = {
-    "KBUILD_BUILD_USER": "kernel-matrix",
-    "KBUILD_BUILD_HOST": "reference",
-    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
-    "KBUILD_BUILD_VERSION": "1",
-}
-
-
 def _make(tree: Path, objects: Path, targets: list[str], log: Path) -> None:
-    build_make.make(tree, objects, targets, log=log, environment=_ENVIRONMENT)
+    build_make.make(tree, objects, targets, log=log, environment=build_make.REPEATABLE)
 
 
 def _build(tree: Path, objects: Path, recipe: Recipe, name: str, log: Path, say: Say) -> None:
@@ -218,7 +209,7 @@ def _build(tree: Path, objects: Path, recipe: Recipe, name: str, log: Path, say:
     say(f"{title}{'' if first else ' (what changed)'}")
     build_make.make(
         tree, objects, ["bzImage"],
-        log=log, progress=Progress(title, total), say=say, environment=_ENVIRONMENT,
+        log=log, progress=Progress(title, total), say=say, environment=build_make.REPEATABLE,
     )  # fmt: skip
     with log.open(errors="replace") as file:
         counted.write_text(str(sum(map(is_step, file))))
