@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kernel_matrix import completion_words, manifest
 from kernel_matrix.manifest import ROOT
 
 if TYPE_CHECKING:
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 
 LATEST = ROOT / "results" / "latest"
 
+group_option = click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completion_words.groups,
+    help="A group of matrix.toml, or all.  [default: default]",
+)
+matrix_option = click.option(
+    "--matrix",
+    type=click.Path(path_type=Path),
+    default=manifest.MATRIX,
+    show_default="kernel-matrix/matrix.toml",
+    help="Another file with kernels and groups.",
+)
 accel_option = click.option(
     "--accel",
     type=click.Choice(["auto", "kvm", "tcg"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kernel_matrix import completion_words, manifest
-from kernel_matrix.commands.options import example
+from kernel_matrix.commands.options import example, group_option, matrix_option
 
 
 @click.command(
@@ -23,21 +23,8 @@ from kernel_matrix.commands.options import example
     shell_complete=completion_words.kernels,
     help="A kernel, as for run.",
 )
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=completion_words.groups,
-    help="A group of matrix.toml, or all.  [default: default]",
-)
-@click.option(
-    "--matrix",
-    type=click.Path(path_type=Path),
-    default=manifest.MATRIX,
-    show_default="kernel-matrix/matrix.toml",
-    help="Another file with kernels and groups.",
-)
+@group_option
+@matrix_option
 @click.option(
     "--shards",
     type=click.IntRange(1, 100),

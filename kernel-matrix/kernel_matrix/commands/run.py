@@ -16,7 +16,14 @@ from helpers.cache import cache_dir
 from helpers.errors import UserError
 from kernel_matrix import completion_words, manifest
 from kernel_matrix.cells import Options, Status
-from kernel_matrix.commands.options import accel_option, built, channel_option, example
+from kernel_matrix.commands.options import (
+    accel_option,
+    built,
+    channel_option,
+    example,
+    group_option,
+    matrix_option,
+)
 
 if TYPE_CHECKING:
     from kernel_matrix.cells import Summary
@@ -43,21 +50,8 @@ if TYPE_CHECKING:
     help="A kernel: debian:6.12, path:<bzImage>, local, or an id of matrix.toml.",
 )
 @click.option("--build", is_flag=True, help="Build a copy of each tree:<directory>, and use that.")
-@click.option(
-    "--group",
-    "groups",
-    multiple=True,
-    metavar="NAME",
-    shell_complete=completion_words.groups,
-    help="A group of matrix.toml, or all.  [default: default]",
-)
-@click.option(
-    "--matrix",
-    type=click.Path(path_type=Path),
-    default=manifest.MATRIX,
-    show_default="kernel-matrix/matrix.toml",
-    help="Another file with kernels and groups.",
-)
+@group_option
+@matrix_option
 @accel_option
 @channel_option
 @click.option(
