@@ -59,6 +59,9 @@ OLD_LAYOUT = {
     f"{MODULES}/modules.builtin": b"",
     f"{MODULES}/kernel/drivers/virtio/virtio.ko": b"virtio",
     f"{MODULES}/kernel/drivers/char/virtio_console.ko": b"console",
+    f"{MODULES}/kernel/crypto/gcm.ko": b"cipher",
+    f"{MODULES}/kernel/net/tls/tls.ko": b"tls",
+    f"{MODULES}/kernel/net/tipc/tipc.ko": b"not asked for",
     f"{MODULES}/kernel/fs/btrfs/btrfs.ko": b"large",
     f"{MODULES}/kernel/drivers/virtio/../../../../../../evil": b"evil",
     "usr/share/doc/x": b"doc",
@@ -121,6 +124,8 @@ def test_only_what_is_wanted_is_kept(mirror):
         f"{MODULES}/modules.builtin",
         f"{MODULES}/kernel/drivers/virtio/virtio.ko",
         f"{MODULES}/kernel/drivers/char/virtio_console.ko",
+        f"{MODULES}/kernel/crypto/gcm.ko",
+        f"{MODULES}/kernel/net/tls/tls.ko",
     }
     assert [p.name for p in entry.parent.iterdir()] == [entry.name]
 

@@ -28,9 +28,9 @@ RETRY_SECONDS = 300
 _SCHEMA = 2
 
 # What is kept of a package, and with which version of this table: a cache entry is never changed,
-# another table makes another entry. Modules: those that reach us through a virtio port, and those
-# of the devices and file systems that a virtual machine can be given.
-_LAYOUT = "1"
+# another table makes another entry. Modules: those that reach us through a virtio port, those of
+# the devices and file systems that a virtual machine can be given, and those that cases load.
+_LAYOUT = "2"
 _KEEP = re.compile(
     r"""(?:usr/)?(?:
         boot/(?:vmlinuz|config)-[^/]+
@@ -43,6 +43,7 @@ _KEEP = re.compile(
           | net/core/failover[^/]+
           | net/vmw_vsock/[^/]+
           | fs/(?:fuse|overlayfs|9p|netfs)/[^/]+
+          | (?:crypto|lib/crypto|net/tls)/[^/]+
         )
     )""",
     re.VERBOSE,
