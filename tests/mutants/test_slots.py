@@ -2,17 +2,21 @@
 
 import os
 import signal
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helpers.kernel import running_kernel
+from kernel_matrix.mutants import run as running
 from kernel_matrix.mutants.manifest import Mutant
 from kernel_matrix.mutants.run import Run, Target
 from kernel_matrix.mutants.slots import Lost, Slot
 
 CASES = "tests/mutants/steered_cases.py"
+MADE = Mutant("first", "fs/splice.c", "a", "b", "x", "process_vm_readv:transfer:nothing")
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +108,96 @@ def test_an_interrupt_ends_it_and_what_is_known_stays(tmp_path, file):
         os.kill(os.getpid(), signal.SIGINT)
 
     run = Run(running_kernel(), tmp_path, "auto", 1, watch, slot=lambda t, d: make(d, file))
-    made = [
-        Mutant(name, "fs/splice.c", "a", "b", "x", "process_vm_readv:transfer:nothing")
-        for name in ("first", "second")
-    ]
     # the second one would wait in test_waits
-    targets = [Target(made[0], running_kernel(), 1), Target(made[1], running_kernel(), 4)]
+    second = replace(MADE, id="second")
+    targets = [Target(MADE, running_kernel(), 1), Target(second, running_kernel(), 4)]
     with pytest.raises(KeyboardInterrupt):
         run.execute(targets)
     assert seen == ["first"]
+
+
+@pytest.fixture
+def never(tmp_path):
+    """A slot whose pytest never gets as far as an answer, and the file that says it is there."""
+    here = tmp_path / "here"
+    slot = Slot(
+        running_kernel(), tmp_path / "never", "auto", suites="tests/mutants/steered_never.py",
+        environment={"STEERED_FILE": str(here)},
+    )  # fmt: skip
+    return slot, here
+
+
+def when(path):
+    deadline = time.monotonic() + 60
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_it_may_be_ended_while_it_starts(never):
+    slot, here = never
+    raised = []
+
+    def start():
+        try:
+            slot.start()
+        except Lost as lost:
+            raised.append(lost)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    when(here)
+    here.unlink()
+    slot.close()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert (len(raised), slot.running, here.exists()) == (1, False, False)
+
+
+def test_what_was_ended_starts_no_more(never):
+    slot, here = never
+    slot.close()
+    with pytest.raises(Lost):
+        slot.start()
+    assert not slot.running
+    assert not here.exists()
+
+
+def interrupt(run, targets, path):
+    """Seconds that a run takes to end after an interrupt when a file is there."""
+    sent = []
+
+    def send():
+        try:
+            when(path)
+        finally:
+            sent.append(time.monotonic())
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        run.execute(targets)
+    thread.join()
+    return time.monotonic() - sent[0]
+
+
+def test_an_interrupt_while_a_machine_starts(tmp_path, never):
+    slot, here = never
+    run = Run(running_kernel(), tmp_path, "auto", 1, lambda outcome: None, slot=lambda t, d: slot)
+    assert interrupt(run, [Target(MADE, running_kernel(), 1)], here) < 20
+    assert not slot.running
+
+
+def test_an_interrupt_while_the_machine_without_bugs_starts(tmp_path, never, file, monkeypatch):
+    slot, here = never
+    monkeypatch.setattr(running, "Slot", lambda *args, **more: slot)
+    run = Run(
+        running_kernel(), tmp_path, "auto", 1, lambda outcome: None, slot=lambda t, d: make(d, file)
+    )
+    # A kernel of its own, in which test_always_fails is a finding.
+    assert interrupt(run, [Target(MADE, running_kernel(), 0)], here) < 20
+    assert not slot.running
 
 
 def test_a_whole_run(tmp_path, file, monkeypatch):

@@ -114,6 +114,7 @@ class Run:
     slot: "Callable[[Target, Path], Slot] | None" = None
     _knowledge: order.Knowledge = field(default_factory=order.Knowledge)
     _slots: list[Slot] = field(default_factory=list)
+    _controls: list[Slot] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
 
@@ -135,7 +136,7 @@ class Run:
                     self._round(pool, group[begin : begin + ROUND])
         finally:
             self._stop.set()
-            for slot in self._slots:
+            for slot in (*self._slots, *self._controls):
                 slot.close()
             pool.shutdown()
 
@@ -233,11 +234,15 @@ class Run:
                     return True
         else:
             control = Slot(self.control, self.directory / "control", self.accel, debug=target.debug)
+            self._controls.append(control)
             try:
+                if self._stop.is_set():  # else it may have been too late to be closed
+                    raise Lost("interrupted")
                 control.start()
                 answer = control.ask([case], 0, until)
             finally:
                 control.close()
+                self._controls.remove(control)
             if answer["found"] is None and not answer["errors"]:
                 return True
         self.unusable.add(case)

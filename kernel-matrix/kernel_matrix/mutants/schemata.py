@@ -10,7 +10,6 @@ a kernel with others.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from helpers.errors import UserError
 from kernel_matrix.mutants.functions import Function, functions
 from kernel_matrix.mutants.manifest import Mutant
 
@@ -141,15 +140,3 @@ def _function(
         f"{{ {switch} {source[function.body : function.end].decode()} }}"
     )
     return "".join(parts)
-
-
-def check_all(texts: Mapping[str, str], mutants: Sequence[Mutant]) -> None:
-    """Whether every mutant's original is where it should be.
-
-    Raises:
-        UserError: one is not.
-    """
-    for mutant in mutants:
-        if mutant.file not in texts:
-            raise UserError(f"{mutant.place}: there is no file {mutant.file} in the source")
-        mutant.position(texts[mutant.file])

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -80,6 +81,8 @@ class Slot:
     _process: "subprocess.Popen[bytes] | None" = None
     _socket: socket.socket | None = None
     _rest: bytes = b""
+    _closed: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> None:
         """Start it and wait for its list of cases.
@@ -87,12 +90,15 @@ class Slot:
         Raises:
             UserError: it does not start, not at the third attempt either; the text is its last
                 word.
+            Lost: it was closed meanwhile, or before.
         """
         for attempt in range(ATTEMPTS):
             try:
                 return self._start()
             except Lost as lost:
-                self.close()
+                self._end()
+                if self._closed:
+                    raise
                 log = (self.directory / "pytest.log").read_bytes()[-16384:]
                 words = last_words(log.decode("utf-8", "replace"))
                 # A machine may fail to boot because the host is busy: timers that come late.
@@ -125,13 +131,17 @@ class Slot:
                 "PYTHONPYCACHEPREFIX": str(cache_dir() / "bytecode"),
             }
         )
-        with theirs, (self.directory / "pytest.log").open("ab") as log:
+        # close() comes before all of this, and nothing is started, or finds what it has to end.
+        with theirs, (self.directory / "pytest.log").open("ab") as log, self._lock:
+            if self._closed:
+                ours.close()
+                raise Lost("it has been ended")
             self._process = subprocess.Popen(
                 argv, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
-        self._socket, self._rest = ours, b""
+            self._socket, self._rest = ours, b""
         seconds = START_SECONDS * (_DEBUG_SCALE if self.debug else 1)
         answer = self._answer(time.monotonic() + seconds)
         self.cases = [
@@ -163,16 +173,19 @@ class Slot:
             self._socket.sendall(json.dumps(asked).encode() + b"\n")
             return self._answer(until)
         except (Lost, OSError) as error:
-            self.close()
+            self._end()
             raise Lost(str(error)) from error
 
     def _answer(self, until: float) -> dict[str, Any]:
         assert self._socket is not None
         while b"\n" not in self._rest:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self._socket], [], [], left)[0]:
-                raise Lost("no answer in time")
-            data = self._socket.recv(1 << 20)
+            try:
+                if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+                    raise Lost("no answer in time")
+                data = self._socket.recv(1 << 20)
+            except (OSError, ValueError) as error:  # closed in another thread
+                raise Lost(str(error)) from error
             if not data:
                 raise Lost("the process that runs the cases has ended")
             self._rest += data
@@ -186,7 +199,12 @@ class Slot:
         return self._process is not None
 
     def close(self) -> None:
-        """End it and its machines; may be called from another thread."""
+        """End it and its machines for good; may be called from another thread, at any moment."""
+        with self._lock:
+            self._closed = True
+        self._end()
+
+    def _end(self) -> None:
         sock, process = self._socket, self._process
         self._process = None
         if sock is not None:
