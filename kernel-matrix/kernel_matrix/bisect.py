@@ -1,6 +1,8 @@
 """Finds the commit from which on a case comes to something else, with git bisect."""
 
+import re
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from kernel_matrix.bisect_git import Commit
 from kernel_matrix.bisect_step import SAYS, Answer, Build, Finding, Plan, Run
 from kernel_matrix.journal import Case
 from kernel_matrix.providers import Say
+from kernel_matrix.schedule import duration
 from kernel_matrix.transitions import phrase, unchanged
 
 
@@ -123,9 +126,10 @@ def _ends(tree: Path, request: Request) -> tuple[Commit, Commit]:
 def _bisect(
     request: Request, plan: Plan, ends: tuple[Commit, Commit], tools: Tools, say: Say
 ) -> Outcome:
-    good, bad = (
-        _end(name, end, plan, tools, say) for name, end in zip(("good", "bad"), ends, strict=True)
-    )
+    good = _end("good", ends[0], plan, tools, say)
+    # The first build was of everything; from here on it is what commits change.
+    started, steps = time.monotonic(), 0
+    bad = _end("bad", ends[1], plan, tools, say)
     if unchanged(good, bad):
         raise UserError(
             f"there is nothing to find: at {ends[0].short} as at {ends[1].short} the case comes to "
@@ -137,10 +141,12 @@ def _bisect(
     file = plan.save(plan.directory / "plan.json")
 
     def tell(line: str) -> None:
+        nonlocal steps
         if line.startswith(SAYS):
             say(line.removeprefix(SAYS))
         elif line.startswith("Bisecting: "):
-            say(line)
+            steps += 1
+            say(with_time(line, (time.monotonic() - started) / steps))
 
     log = plan.directory / "bisect.log"
     try:
@@ -151,6 +157,12 @@ def _bisect(
         left = bisect_git.left(plan.tree)
         raise KeyboardInterrupt(f"it is one of {left} commits, by what is in {log}") from None
     return _outcome(request, plan, ends, conclusion)
+
+
+def with_time(line: str, seconds: float) -> str:
+    """What git says before a step, with how long it will take if a step takes so many seconds."""
+    more = re.search(r"\(roughly (\d+) steps?\)$", line)
+    return f"{line}, about {duration(seconds * (1 + int(more[1])))} left" if more else line
 
 
 def _end(name: str, end: Commit, plan: Plan, tools: Tools, say: Say) -> Case:

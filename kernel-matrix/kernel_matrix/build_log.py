@@ -4,6 +4,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
+from kernel_matrix.schedule import duration
 from kernel_matrix.table import progress_bar
 
 _STEP = re.compile(r"  [A-Z][A-Z0-9_]*(?: \[M\])? +\S")
@@ -16,7 +17,11 @@ _ERRORS = (
     re.compile(r"^(?:\S+: )?[Ee]rror: .*"),
     re.compile(r"^make\[?\d*\]?: \*\*\* .*"),
 )
-_EVERY = 2.0  # seconds between two lines of progress
+_PERCENT = 5
+"""A line of progress for so much of a build; before the first of them no time can be guessed."""
+
+_SECONDS = (2.0, 20.0)
+"""Between two lines, at least and at most."""
 
 
 def is_step(line: str) -> bool:
@@ -49,6 +54,7 @@ class Progress:
     steps: int = 0
     _started: float = field(default_factory=time.monotonic)
     _said: float = field(default_factory=time.monotonic)
+    _told: int = 0
 
     def line(self, output: str, now: float) -> str | None:
         """Count a line of make's output.
@@ -59,16 +65,22 @@ class Progress:
         if not is_step(output):
             return None
         self.steps += 1
-        if now - self._said < _EVERY:
+        percent, least, most = self._percent(), *_SECONDS
+        if now - self._said < (least if percent >= self._told + _PERCENT else most):
             return None
-        self._said = now
+        self._said, self._told = now, percent
         return self.render(now - self._started)
 
     def render(self, seconds: float) -> str:
         """The state after some seconds; a total that was guessed too low is not believed."""
         if self.steps >= self.total:
-            return f"{self.title}: {self.steps} steps, nearly done"
-        left = seconds * (self.total - self.steps) / max(1, self.steps)
-        bar = progress_bar(self.steps, self.total)
-        percent = 100 * self.steps // self.total
-        return f"{self.title}: {bar} {percent}%, about {int(left) // 60}:{int(left) % 60:02} left"
+            return f"{self.title}: {self.steps} steps"
+        percent = self._percent()
+        told = f"{self.title}: {progress_bar(self.steps, self.total)} {percent}%"
+        if percent < _PERCENT:
+            return told
+        left = seconds * (self.total - self.steps) / self.steps
+        return f"{told}, about {duration(left)} left"
+
+    def _percent(self) -> int:
+        return 100 * self.steps // self.total

@@ -337,6 +337,19 @@ def test_a_step_that_nobody_listens_to_ends_the_bisection():
     assert done.returncode == Answer.ABORT
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("Bisecting: 3 revisions left to test after this (roughly 2 steps)", ", about 90 s left"),
+        ("Bisecting: 0 revisions left to test after this (roughly 1 step)", ", about 60 s left"),
+        ("Bisecting: 0 revisions left to test after this (roughly 0 steps)", ", about 30 s left"),
+        ("Bisecting: a merge base must be tested", ""),
+    ],
+)
+def test_how_long_it_will_take(line, said):
+    assert bisect.with_time(line, 30) == line + said
+
+
 GOOD = Case(CASE, "pass")
 BAD = Case(CASE, **CASES["einval"])
 

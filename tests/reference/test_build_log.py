@@ -58,11 +58,19 @@ def test_steps(line, expected):
 def test_progress_is_told_now_and_then_with_the_time_left():
     progress = build_log.Progress("building x", 100, _started=0.0, _said=0.0)
     told = [progress.line("  CC      a.o", now=number * 0.5) for number in range(1, 51)]
-    assert sum(line is not None for line in told) == 12
-    assert told[47] == "building x: █████······· 48%, about 0:26 left"
+    assert [number for number, line in enumerate(told, 1) if line] == list(range(5, 51, 5))
+    assert told[49] == "building x: ██████······ 50%, about 25 s left"
     assert progress.line("warning", now=1000.0) is None
+
+
+def test_slow_builds_are_heard_of_and_their_first_steps_say_nothing_of_the_time():
+    progress = build_log.Progress("building x", 1000, _started=0.0, _said=0.0)
+    told = [progress.line("  CC      a.o", now=number * 9.0) for number in range(1, 60)]
+    assert [number for number, line in enumerate(told, 1) if line][:3] == [3, 6, 9]
+    assert told[2] == "building x: ············ 0%"
+    assert told[56] == "building x: ············ 5%, about 141 min 30 s left"
 
 
 def test_a_total_that_was_too_low_is_not_believed():
     progress = build_log.Progress("building x", 10, steps=12)
-    assert progress.render(100.0) == "building x: 12 steps, nearly done"
+    assert progress.render(100.0) == "building x: 12 steps"
