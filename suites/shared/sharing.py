@@ -202,16 +202,16 @@ def a_write_never_touches_the_page(
 ) -> None:
     """A slot that write(2) used before must not keep its permission to be added to.
 
-    length 0 or less is from the end of a page.
+    length 0 or less is from the end of a page. What is written would fit behind it.
     """
     caller = sender.caller
     guard, memory = sender.pages(1, seed=3), sender.pages(1, seed=OLD)
-    more = caller.memory(100, seed=NEW)
     if used:
         caller.must.read(pipe.read, caller.memory(pipe.fill()), pipe.capacity)
     part = memory[: length if length > 0 else caller.page_size + length]
+    more = caller.memory(min(100, caller.page_size - part.length) or 100, seed=NEW)
     assert sender(pipe.write, [part], flags) == Ok(part.length)
-    assert caller.write(pipe.write, more, 100) == Ok(100)
+    assert caller.write(pipe.write, more, more.length) == Ok(more.length)
     memory.unchanged()
     guard.unchanged()
     pipe.holds(memory.piece(part), more.piece(more[:]))
