@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from helpers.errors import UserError
@@ -62,7 +63,8 @@ class Outcome:
         first: the commit, None if it is not known.
         before: what the case came to right before it, and
         after: from it on.
-        candidates: the commits that it may be, where some could not be tested.
+        candidates: the commits that it may be, where some could not be tested; the newest is bad.
+        untested: why they could not be, by the commit's name.
         problem: why it is not known, one line; "" if it is.
         tested: how many commits were, the ends with them.
         directory: where everything about it is.
@@ -75,6 +77,7 @@ class Outcome:
     before: Finding
     after: Finding
     candidates: tuple[Commit, ...]
+    untested: dict[str, str]
     problem: str
     tested: int
     directory: Path
@@ -204,6 +207,8 @@ def _outcome(
     return Outcome(
         request, plan.good, plan.bad, first, before, after,
         tuple(bisect_git.described(plan.tree, each) for each in found.candidates),
+        {each: finding.why for each in found.candidates
+         if (finding := bisect_step.known(plan, each)) is not None and finding.why},
         problem, len(list(plan.directory.glob("*/finding.json"))), plan.directory,
     )  # fmt: skip
 
@@ -236,8 +241,10 @@ def render(outcome: Outcome) -> str:
             f"  from it on: {outcome.after.told}",
         ]
     elif outcome.candidates:
-        lines.append("the first bad commit is one of these; the others of them cannot be tested:")
-        lines += [f"  {each.short}" for each in outcome.candidates]
+        lines.append("the first bad commit is one of these, which cannot all be tested:")
+        for each in outcome.candidates:
+            why = shorten(outcome.untested.get(each.sha, ""), 72, placeholder=" ...")
+            lines.append(f"  {each.short}{why and f': {why}'}")
         lines += [f"  before them: {outcome.before.told}", f"  after them:  {outcome.after.told}"]
     else:
         lines.append(f"the first bad commit is not known: {outcome.problem}")
@@ -254,7 +261,9 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "first": outcome.first and vars(outcome.first),
         "before": bisect_step.finding_json(outcome.before),
         "after": bisect_step.finding_json(outcome.after),
-        "candidates": [vars(each) for each in outcome.candidates],
+        "candidates": [
+            {**vars(each), "why": outcome.untested.get(each.sha, "")} for each in outcome.candidates
+        ],
         "problem": outcome.problem,
         "tested": outcome.tested,
         "directory": str(outcome.directory),

@@ -86,7 +86,9 @@ def commit(tree: Path, revision: str) -> Commit:
             tree, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"
         )
     except UserError as error:
-        raise UserError(f"{tree} has no commit {revision!r}") from error
+        raise UserError(
+            f"{tree} has no commit {revision!r}; name one that is there, or fetch it"
+        ) from error
     return described(tree, sha.strip())
 
 

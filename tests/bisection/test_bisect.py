@@ -120,7 +120,11 @@ def test_the_commit_is_found(tree, tmp_path, capfd, words, first, before, after)
             f"commit {n}: {words[n]}" for n in range(6, 1, -1)
         ]
         text = bisect.render(outcome)
-        assert text.startswith("the first bad commit is one of these; ")
+        assert text.startswith("the first bad commit is one of these, ")
+        told = [line.rpartition('")')[2] for line in text.splitlines()[1:6]]
+        starts = ("", ": flaky: ", ": the case did not run:", ": skip (", ": does not boot: ")
+        assert all(map(str.startswith, told, starts)), told
+        assert told[0] == ""
         assert "  before them: pass\n  after them:  observed -1 EINVAL\n" in text
         return
     assert outcome.first.subject == f"commit {first}: {words[first]}"
@@ -352,6 +356,7 @@ def test_how_long_it_will_take(line, said):
 
 GOOD = Case(CASE, "pass")
 BAD = Case(CASE, **CASES["einval"])
+REAL = "tee::test_each_flag_is_accepted[none]"
 
 
 @pytest.mark.parametrize(
@@ -394,8 +399,13 @@ def test_mistakes_on_the_command_line(tree, tmp_path):
     path = tree("pass", "einval")
     words = ["--tree", str(path), "--good", "HEAD~1", "--bad", "HEAD"]
     words += ["--out", str(tmp_path / "o")]
-    for case, said in (("n-x", "no case 'n-x' in the suites"), ("test_", "cases in the suites: ")):
-        done = CliRunner().invoke(cli, ["bisect", *words, "--case", case])
+    for case, said in (
+        ("n-x", "no case 'n-x' in the suites"), ("test_", "cases in the suites: "),
+        (REAL, "has no commit 'v9'; name one"),
+    ):  # fmt: skip
+        more = ["--good", "v9"] if case == REAL else []
+        done = CliRunner().invoke(cli, ["bisect", *words, "--case", case, *more])
         assert done.exit_code == 2
         assert said in done.stderr
         assert done.stderr.count("\n") == 1
+        assert not (tmp_path / "o").exists()

@@ -3,11 +3,13 @@
 import json
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
+from helpers.errors import UserError
 from kernel_matrix import completion_words
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import accel_option, channel_option, example
@@ -79,8 +81,9 @@ def bisect(
       2  usage
     """
     from kernel_matrix import bisect as bisecting
-    from kernel_matrix import build_make
+    from kernel_matrix import bisect_git, build_make
 
+    bisect_git.repository(tree.expanduser())  # said before the suites are looked through
     build_make.require_tools()
     run = ["--accel", accel, "--channel", channel, "--timeout-scale", f"{timeout_scale:g}"]
     if syscall_number is not None:
@@ -97,8 +100,13 @@ def bisect(
     def say(line: str) -> None:
         click.echo(f"[{time.monotonic() - started:6.1f}] {line}", err=True)
 
+    directory = _directory(out)
     try:
-        outcome = bisecting.find(request, _directory(out), say)
+        outcome = bisecting.find(request, directory, say)
+    except UserError:
+        with suppress(OSError):
+            directory.rmdir()  # unless there is something in it
+        raise
     except KeyboardInterrupt as interrupt:
         click.echo(f"interrupted: {str(interrupt) or 'nothing is known yet'}", err=True)
         raise SystemExit(Status.INTERRUPTED) from None
