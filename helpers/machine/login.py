@@ -94,6 +94,7 @@ class Dialogue:
         self._unread = b""
         self._entered = self._heard = now
         self._raised = False
+        self._hasty = False  # a return was typed that sudo may have taken for a password
 
     @property
     def over(self) -> bool:
@@ -139,7 +140,7 @@ class Dialogue:
             case State.NAMED | State.AUTHENTICATING:
                 return self._logged_in(text, last, now)
             case State.PROBING:
-                return self._probed(text, now)
+                return self._probed(text, bool(_PROMPT.search(last)), now)
             case State.RAISING:
                 return self._raising(text, last, now)
             case State.LAUNCHING:
@@ -163,23 +164,27 @@ class Dialogue:
             return self._fail("the login prompt came again", now)
         return self._probe(now) if _PROMPT.search(last) else None
 
-    def _probed(self, text: str, now: float) -> bytes | None:
+    def _probed(self, text: str, ready: bool, now: float) -> bytes | None:
         found = re.search(rf"{self._nonce}-uid-(\d+)", text)
         if found is None:
             return None
         if found[1] == "0":
             return self._enter(State.LAUNCHING, now, f"{self._launch}; echo {self._split}-end")
+        if not ready:  # a prompt that came behind the next line would be taken for sudo's shell
+            return None
         if self._raised:
             return self._fail(f"sudo gave a shell with uid {found[1]}", now)
         return self._enter(State.RAISING, now, f"sudo -p {self._split}-password: sh")
 
     def _raising(self, text: str, last: str, now: float) -> bytes | None:
-        wrong = _NO_SUDO.search(text.rpartition("\n")[0])
-        if wrong:
-            return self._fail(wrong[0].strip(), now)
+        wrong = [found[0].strip() for found in _NO_SUDO.finditer(text.rpartition("\n")[0])]
+        serious = [line for line in wrong if not (self._hasty and "try again" in line)]
+        if serious:
+            return self._fail(serious[0], now)
         if last.endswith(f"{self._nonce}-password:"):
             if not self._password:
                 return self._fail("sudo asks for a password, and none is known", now)
+            self._hasty = self._hasty and not wrong
             return self._send(self._password, now)
         if _PROMPT.search(last):
             self._raised = True
@@ -193,10 +198,11 @@ class Dialogue:
                 # a shell without a login, or one behind a boot menu
                 return self._probe(now) if _PROMPT.search(text) else b"\r"
             case State.NAMED | State.AUTHENTICATING | State.RAISING:
-                self._raised = self.state is State.RAISING
+                self._raised = self._hasty = self.state is State.RAISING
                 return b"\r" if self._raised else self._probe(now)
             case State.PROBING:
-                return self._probe(now)
+                answer = self._probed(text, True, now)
+                return self._probe(now) if answer is None else answer
             case _:
                 return b""
 

@@ -57,6 +57,36 @@ GOOD: dict[str, Steps] = {
         (b"km12ab-uid-0\r\n# ", LAUNCH),
         (b"km12ab-started\r\nkm12ab-end\r\n# ", b""),
     ],
+    # On a slow machine the prompt comes later than the answer: it is none of what is typed next.
+    "a prompt that is late, and sudo": [
+        *NAMED[:-1],
+        (b"km12ab-uid-1", b""),
+        (b"000\r\n", b""),
+        (b"\x1b[?2004hordinary@image:~$ ", SUDO),
+        (b"sudo -p km''12ab-password: sh\r\n", b""),
+        *RAISED[-2:],
+        (b"km12ab-uid-0\r\n# ", LAUNCH),
+        (b"km12ab-started", b""),
+    ],
+    "noise over the prompt, and sudo": [
+        *NAMED[:-1],
+        (b"km12ab-uid-1000\r\nordinary@image:~$ [   16.0] audit: x\r\n", b""),
+        (6, SUDO),
+        *RAISED[-2:],
+        (b"km12ab-uid-0\r\n# ", LAUNCH),
+        (b"km12ab-started", b""),
+    ],
+    # The return that asks for the prompt came when sudo asked for the password.
+    "a prompt that is asked for too early, and sudo": [
+        *NAMED,
+        (6, b"\r"),
+        (b"sudo: unable to resolve host image\r\nkm12ab-password:", b"secret\r"),
+        (b"\r\nSorry, try again.\r\n", b""),
+        (b"km12ab-password:", b"secret\r"),
+        (b"\r\n# ", PROBE),
+        (b"km12ab-uid-0\r\n# ", LAUNCH),
+        (b"km12ab-started", b""),
+    ],
     "sudo without a password": [
         *NAMED,
         (b"# ", PROBE),
@@ -161,6 +191,31 @@ def test_it_gets_in(name: str) -> None:
                 (b"km12ab-uid-1000\r\n$ ", b""),
             ],
             "sudo gave a shell with uid 1000",
+        ),
+        (
+            "secret",
+            [
+                *[(a, b"root\r" if b == b"ordinary\r" else b) for a, b in RAISED],
+                (b"km12ab-uid-1000\r\n$ [   16.0] audit: x\r\n", b""),
+                (6, b""),
+            ],
+            "sudo gave a shell with uid 1000",
+        ),
+        (
+            "wrong",
+            [
+                (BANNER, b"root\r"),
+                (ORDINARY, PROBE),
+                (b"km12ab-uid-1000\r\n$ ", SUDO),
+                (6, b"\r"),
+                *[
+                    (b"km12ab-password:", b"wrong\r"),
+                    (b"\r\nSorry, try again.\r\n", b""),
+                    (b"km12ab-password:", b"wrong\r"),
+                    (b"\r\nSorry, try again.\r\n", b""),
+                ],
+            ],
+            "Sorry, try again.",
         ),
         (
             "",
