@@ -5,7 +5,6 @@ depend on each other's answers costs one round trip. Nothing here knows pytest.
 """
 
 import socket
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -14,6 +13,7 @@ from helpers import answers, wire
 from helpers.abi.constants import SIGCHLD
 from helpers.answers import EndOfCase, Hello, Killed, Stuck, Task, TaskState
 from helpers.channel import Channel
+from helpers.deadline import Deadline
 from helpers.errors import MachineLost, ProtocolError, SetupError
 from helpers.transcript import Transcript
 from helpers.wire import End, Frame, How, Kind, Reader
@@ -31,7 +31,7 @@ AGENT_SECONDS = 10.0
 #: caller and a target.
 SPARES = 2
 #: Milliseconds that the agent waits for killed children to die.
-KILL_MILLISECONDS = 3000
+KILL_MILLISECONDS = 10_000
 
 
 class ChildDied(AssertionError):
@@ -83,8 +83,12 @@ class Session:
         lost: Callable[[], MachineLost],
         *,
         scale: float = 1.0,
+        stolen: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Take over a connected stream; lost says why, when it ends. Deadlines are times scale."""
+        """Take over a connected stream; lost says why, when it ends.
+
+        Deadlines are times scale, and come later by what the host stole from the machine.
+        """
         self.transcript = Transcript()
         self.tasks: dict[int, Task] = {}
         self.scale = scale
@@ -92,12 +96,14 @@ class Session:
         self.hello: Hello | None = None
         self._channel = Channel(channel)
         self._lost = lost
+        self._stolen = stolen
+        self._stolen_before = 0.0
         self._pending: dict[tuple[int, int], Pending[object]] = {}
         self._setup: list[Pending[object]] = []
         self._spares: list[tuple[Task, Pending[None]]] = []
         self._seq = 0
         self._next_id = 0
-        self._case_deadline: float | None = None
+        self._case_deadline: Deadline | None = None
 
     # -- the stream
 
@@ -107,11 +113,14 @@ class Session:
         Raises:
             MachineLost: it did not, or speaks another version.
         """
-        limit = time.monotonic() + seconds
+        deadline = self._deadline(seconds)
         while self.hello is None:
-            if not self._pump(limit - time.monotonic()):
+            if not self._pump(deadline.left()) and deadline.left() <= 0:
                 raise self._lose(MachineLost("boot", f"the agent said nothing for {seconds:.0f} s"))
         return self.hello
+
+    def _deadline(self, seconds: float) -> Deadline:
+        return Deadline(seconds, self._stolen, self._stolen_before)
 
     def _pump(self, seconds: float) -> bool:
         """Send what is queued and take what arrives; False when nothing came in that time."""
@@ -271,14 +280,14 @@ class Session:
             MachineLost: the machine is gone or does not answer either.
         """
         __tracebackhide__ = True
-        limit = time.monotonic() + (
-            seconds if seconds is not None else REQUEST_SECONDS * self.scale
-        )
-        if self._case_deadline is not None:
-            limit = min(limit, self._case_deadline)
+        own = self._deadline(seconds if seconds is not None else REQUEST_SECONDS * self.scale)
+        deadlines = [own] if self._case_deadline is None else [own, self._case_deadline]
         while not pending.done:
-            left = limit - time.monotonic()
-            if (left <= 0 or not self._pump(left)) and not pending.done:
+            left = min(deadline.left() for deadline in deadlines)
+            # what has arrived counts, also when it was this process that came late
+            if self._pump(max(0.0, left)) and left > 0:
+                continue
+            if min(deadline.left() for deadline in deadlines) <= 0 and not pending.done:
                 raise self._hang(pending)
 
     def _hang(self, pending: Pending[T]) -> Exception:
@@ -300,9 +309,9 @@ class Session:
         pending = self.post(
             Kind.STATE, None, wire.varint(task.id), answers.task_state, what="STATE"
         )
-        limit = time.monotonic() + AGENT_SECONDS * self.scale
+        deadline = self._deadline(AGENT_SECONDS * self.scale)
         while not pending.done:
-            if not self._pump(limit - time.monotonic()) and not pending.done:
+            if not self._pump(deadline.left()) and deadline.left() <= 0 and not pending.done:
                 raise self._silent(wanted)
         return pending.result()
 
@@ -312,10 +321,10 @@ class Session:
 
     def poll(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Ask again and again, with growing pauses that an arriving frame ends, until it is so."""
-        limit = time.monotonic() + (REQUEST_SECONDS * self.scale if seconds is None else seconds)
+        deadline = self._deadline(REQUEST_SECONDS * self.scale if seconds is None else seconds)
         pause = 0.0002
         while not condition():
-            left = limit - time.monotonic()
+            left = deadline.left()
             if left <= 0:
                 return False
             self._pump(min(pause, left))
@@ -355,7 +364,8 @@ class Session:
         """Start a case that may take so long in all; its transcript begins empty."""
         self.transcript.clear()
         self._setup.clear()
-        self._case_deadline = time.monotonic() + seconds * self.scale
+        self._stolen_before = self._stolen()
+        self._case_deadline = self._deadline(seconds * self.scale)
 
     def no_deadline(self) -> None:
         """Let the case take as long as it wants: somebody looks at it."""

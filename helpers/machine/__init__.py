@@ -62,6 +62,10 @@ class Machine(Protocol):
         """Whether it runs, as far as the host can see."""
         ...
 
+    def stolen(self) -> float:
+        """Seconds in which it could run and the host ran something else: helpers.deadline."""
+        ...
+
     def console_size(self) -> int:
         """Bytes in the console's log so far, 0 where there is no console."""
         ...

@@ -158,7 +158,7 @@ class DiskMachine(QemuMachine):
                 elif self._greeted(name):
                     self._ready(name)
                     return
-            now = time.monotonic()
+            now = time.monotonic() - self.stolen()
             typed = dialogue.step(arrived, now)
             if typed:
                 self._type(typed)

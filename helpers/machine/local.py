@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from helpers.deadline import stolen
 from helpers.errors import MachineLost, UserError
 from helpers.kernel import Kernel
 from helpers.machine import lifetime
@@ -137,6 +138,10 @@ class LocalMachine:
     def alive(self) -> bool:
         """Whether the agent runs."""
         return self.process is not None and self.process.poll() is None
+
+    def stolen(self) -> float:
+        """See Machine."""
+        return stolen(self.process.pid) if self.process is not None else 0.0
 
     def console_size(self) -> int:
         """0: the running kernel's console is not ours."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from helpers.deadline import Deadline, stolen
 from helpers.errors import MachineLost, UserError
 from helpers.kernel import Kernel
 from helpers.machine import lifetime
@@ -22,8 +23,8 @@ from helpers.machine.initramfs import initramfs
 from helpers.machine.modules import Selection, State, virtio_port
 from helpers.machine.plan import Accelerator, Channel, QemuPlan, by_hand, make_plan, qemu_argv
 
-# Seconds until the first byte of the agent. Distribution kernels need 1.7 to 2.8 s under TCG on an
-# idle two-core host; a kernel with KASAN and lockdep ten times that.
+# Seconds until the first byte of the agent, not counting what the host stole. Distribution kernels
+# need 1.7 to 2.8 s under TCG on an idle two-core host; one with KASAN and lockdep ten times that.
 BOOT_SECONDS: dict[Accelerator, float] = {"tcg": 90.0, "kvm": 30.0}
 
 # What /init is told where the user leaves the choice to us.
@@ -215,13 +216,14 @@ class QemuMachine:
         if self.channel_name:
             return
         limit = BOOT_SECONDS[self._accelerator] * self._scale
+        deadline = Deadline(limit - (time.monotonic() - self._started), self.stolen, 0.0)
         poller = select.poll()
         names = {end.fileno(): name for name, end in self._sockets.items()}
         for descriptor in names:
             poller.register(descriptor, select.POLLIN)
         seen = 0
         while True:
-            left = self._started + limit - time.monotonic()
+            left = deadline.left()
             for descriptor, _ in poller.poll(max(0.0, min(_LOOK_SECONDS, left)) * 1000):
                 name = names[descriptor]
                 if _peek(self._sockets[name]):
@@ -262,6 +264,10 @@ class QemuMachine:
     def alive(self) -> bool:
         """Whether QEMU runs."""
         return self.process is not None and self.process.poll() is None
+
+    def stolen(self) -> float:
+        """See Machine."""
+        return stolen(self.process.pid) if self.process is not None else 0.0
 
     def console_size(self) -> int:
         """Bytes in the console's log so far."""

@@ -81,6 +81,28 @@ def test_silence_is_a_machine_that_never_said_hello(peer: Peer) -> None:
     assert caught.value.kind == "boot"
 
 
+def test_an_agent_that_the_host_does_not_run_is_no_hang(peer: Peer) -> None:
+    session = peer.greet()
+    asked = []
+
+    def stolen() -> float:
+        asked.append(True)
+        if len(asked) == 2:  # the time is over, but the machine did not have it
+            peer.say(Kind.PONG, 0, 1, b"late")
+        return 0.1 * len(asked)
+
+    session._stolen = stolen
+    session.begin_case(60)
+    assert session.ping() == b"late"
+
+
+def test_what_has_arrived_counts_when_the_host_comes_late(peer: Peer) -> None:
+    session = peer.greet()
+    pending = session.post(Kind.PING, None, b"", lambda frame: frame.body, what="PING")
+    peer.say(Kind.PONG, 0, 1, b"in time")
+    assert pending.result(-1.0) == b"in time"
+
+
 def test_an_agent_that_does_not_answer_is_a_hang(peer: Peer) -> None:
     session = peer.greet()
     session._lost = lambda: MachineLost("eof", "still there")

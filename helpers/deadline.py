@@ -1,0 +1,44 @@
+"""Deadlines that a busy host does not bring forward.
+
+A machine that shares its processors with other work gets later whatever it does. What it was kept
+from running is known (steal time), and is not held against it.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+#: A deadline comes after so many times its seconds, however busy the host is.
+_AT_MOST = 10
+
+
+class Deadline:
+    """A moment that moves away while the host does not let the machine run."""
+
+    def __init__(self, seconds: float, stolen: Callable[[], float], before: float) -> None:
+        """So many seconds from now; before is what stolen gave when the count of them began."""
+        self._seconds = seconds
+        self._limit = time.monotonic() + seconds
+        self._stolen = stolen
+        self._before = before
+
+    def left(self) -> float:
+        """Seconds until then; 0 or less when it has passed."""
+        left = self._limit - time.monotonic()
+        if left > 0:
+            return left
+        return left + min(self._stolen() - self._before, (_AT_MOST - 1) * self._seconds)
+
+
+def stolen(pid: int) -> float:
+    """Seconds in which a thread of this process could run and the host ran something else.
+
+    Of the thread that waited longest: a virtual machine has one for each processor. 0 where the
+    host does not count it (Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat).
+    """
+    longest = 0
+    with suppress(OSError, ValueError, IndexError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            longest = max(longest, int((thread / "schedstat").read_text().split()[1]))
+    return longest / 1e9
