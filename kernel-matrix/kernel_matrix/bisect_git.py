@@ -191,16 +191,19 @@ def _run(
     process = subprocess.Popen(
         command,
         env=git.environment(),
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # it closes when we are gone: bisect_step.end_with_the_bisection()
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
         start_new_session=True,  # the terminal's interrupt is for us, and we end all of it
     )
+    assert process.stdin is not None
     assert process.stdout is not None
+    # Not communicate() is to close it: the step would be interrupted while it ends.
+    ours, process.stdin = process.stdin, None
     lines = []
-    with process.stdout as output:
+    with ours, process.stdout as output:
         try:
             for line in output:
                 write(line)

@@ -8,8 +8,11 @@ good, 1 bad, 125 this commit cannot be tested, 128 and more end the bisection (g
 
 import json
 import os
+import signal
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,7 +21,7 @@ from typing import Any
 
 from helpers.errors import UserError
 from helpers.kernel import Kernel
-from kernel_matrix import bisect_build, bisect_git, git, history_rows
+from kernel_matrix import bisect_build, bisect_git, errands, git, history_rows
 from kernel_matrix.cells import Status
 from kernel_matrix.journal import Case
 from kernel_matrix.manifest import ROOT
@@ -209,8 +212,8 @@ def run(plan: Plan, kernel: Kernel, directory: Path) -> Finding:
     argv = [sys.executable, "-P", "-m", "kernel_matrix", "run", "--no-history", "--out", str(out)]
     argv += ["--kernel", f"resolved:{described}", *plan.run, "--", plan.case]
     done = subprocess.run(
-        argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, errors="replace", check=False,
+        errands.bound(argv, "INT"), cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, errors="replace", check=False,
     )  # fmt: skip
     if done.returncode == Status.INTERRUPTED:
         raise KeyboardInterrupt
@@ -267,12 +270,29 @@ def tell(line: str) -> None:
         raise SystemExit(Answer.ABORT) from None
 
 
+def end_with_the_bisection() -> None:
+    """End, with what was started, when the process that bisects is gone.
+
+    git stands between us, in several processes: what tells is our standard input, a pipe of which
+    that process alone has the other end (bisect_git).
+    """
+    if not stat.S_ISFIFO(os.fstat(0).st_mode):
+        return
+
+    def wait() -> None:
+        os.read(0, 1)
+        os.killpg(0, signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def main(words: Sequence[str], build: Build = build, run: Run = run) -> int:
     """Examine the commit that is checked out.
 
     Whatever goes wrong with us ends the bisection: Python's own status for it, 1, is "bad".
     """
     try:
+        end_with_the_bisection()
         return _answer(words, build, run)
     except KeyboardInterrupt:
         return 128 + 2

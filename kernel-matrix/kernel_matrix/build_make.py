@@ -99,11 +99,8 @@ def make(
     argv = ["make", "-C", str(source), f"O={objects}", f"-j{jobs}", *targets]
     if shutil.which("ionice"):
         argv = ["ionice", "-c3", *argv]
-    argv = ["nice", "-n", "19", *argv]
-    if shutil.which("setpriv"):
-        # If we are killed, make must not go on with nobody to hold the lock. The thread that starts
-        # it, which is what counts as its parent, waits for it.
-        argv = ["setpriv", "--pdeathsig", "TERM", *argv]
+    # If we are killed, make must not go on with nobody to hold the lock.
+    argv = errands.bound(["nice", "-n", "19", *argv], "TERM")
     start = log.stat().st_size if log.exists() else 0
     with log.open("a", errors="replace") as out:
         process = subprocess.Popen(

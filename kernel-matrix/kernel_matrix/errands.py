@@ -5,12 +5,17 @@ on and finds that it failed.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+# $0 is the pid that must be the parent: if that has ended before the signal was asked for, nothing
+# is started. See helpers/machine/lifetime.py, which does this for machines.
+_SHELL = '[ "$PPID" = "$0" ] || exit 125; exec "$@"'
 
 _running: set["subprocess.Popen[Any]"] = set()
 
@@ -35,6 +40,20 @@ def run(
     ) as process, errand(process):  # fmt: skip
         output, _ = process.communicate()
     return subprocess.CompletedProcess(argv, process.returncode, output)
+
+
+def bound(argv: Sequence[str], number: str) -> list[str]:
+    """The command line of a program that gets a signal when we end, also by SIGKILL.
+
+    "We" is the thread that starts it (prctl(2), PR_SET_PDEATHSIG): it must wait for the program.
+
+    Args:
+        argv: the program and its arguments.
+        number: the signal, "INT".
+    """
+    if shutil.which("setpriv") is None:
+        return list(argv)
+    return ["setpriv", "--pdeathsig", number, "/bin/sh", "-c", _SHELL, str(os.getpid()), *argv]
 
 
 def end_all() -> None:

@@ -1,13 +1,13 @@
 """The pytest of a cell as a process: started so that it does not outlive us, ended like Ctrl-C."""
 
 import os
-import shutil
 import signal
 import subprocess
 from contextlib import suppress
 from typing import Any
 
 from helpers.cache import cache_dir
+from kernel_matrix import errands
 from kernel_matrix.manifest import ROOT
 
 GRACE_SECONDS = 10.0
@@ -25,10 +25,8 @@ def start(argv: list[str], output: Any) -> "subprocess.Popen[bytes]":
     }
     if output is None:
         return subprocess.Popen(argv, cwd=ROOT, env=environment)
-    if shutil.which("setpriv"):
-        argv = ["setpriv", "--pdeathsig", "INT", *argv]
     return subprocess.Popen(
-        argv,
+        errands.bound(argv, "INT"),
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -330,6 +331,28 @@ def test_interrupted_it_leaves_nothing(tree, tmp_path, number):
     step = int(sleeping[0].read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(step, 0)
+
+
+def test_when_it_is_killed_its_step_ends_too(tree, tmp_path):
+    path = tree("pass", "pass", "sleep", "pass", "einval")
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, path, "HEAD~4", out], stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 60
+    while not (sleeping := list(out.glob("*/sleeping"))) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    step = os.pidfd_open(int(sleeping[0].read_text()))
+    process.kill()
+    process.wait()
+    ended, _, _ = select.select([step], [], [], 30)
+    os.close(step)
+    assert ended
+    out.rename(tmp_path / "old")
+    # What it has left behind is no hindrance.
+    assert find(path, tmp_path, good="HEAD~1")[0].first.subject == "commit 4: einval"
+    assert len(git(path, "worktree", "list").splitlines()) == 1
 
 
 def test_a_step_that_nobody_listens_to_ends_the_bisection():

@@ -3,7 +3,6 @@
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any
 from helpers.cache import cache_dir
 from helpers.errors import UserError
 from helpers.kernel import Kernel
+from kernel_matrix import errands
 from kernel_matrix.cells import SUITES, last_words
 from kernel_matrix.manifest import ROOT
 from kernel_matrix.mutants.schemata import PARAMETER
@@ -120,8 +120,6 @@ class Slot:
         ]  # fmt: skip
         if self.debug:
             argv += ["--timeout-scale", f"{_DEBUG_SCALE:g}"]
-        if shutil.which("setpriv"):
-            argv = ["setpriv", "--pdeathsig", "KILL", *argv]
         environment = (
             os.environ
             | self.environment
@@ -137,7 +135,7 @@ class Slot:
                 ours.close()
                 raise Lost("it has been ended")
             self._process = subprocess.Popen(
-                argv, cwd=ROOT, env=environment, pass_fds=[theirs.fileno()],
+                errands.bound(argv, "KILL"), cwd=ROOT, env=environment, pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 start_new_session=True,
             )  # fmt: skip
