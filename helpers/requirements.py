@@ -98,6 +98,19 @@ def yama_scope(child: Child) -> int:
     return int(text.read())
 
 
+def _filtered(child: Child) -> bool:
+    """Whether a filter of system calls is on, seccomp(2); proc_pid_status(5), Seccomp.
+
+    Without one EPERM is the kernel's own answer, and a wrong one must fail its cases.
+    """
+    fd = child.openat(c.AT_FDCWD, "/proc/self/status", c.O_RDONLY, 0)
+    if not fd.ok:
+        return False
+    text = child.memory(4096)
+    length = child.must.read(fd.value, text, 4096)
+    return b"\nSeccomp:\t2\n" in child.peek(text.address, length)
+
+
 def _unknown_flags(child: Child) -> Result:
     return child.process_vm_readv(-1, [], 0, [], 0, (1 << 64) - 1)
 
@@ -108,7 +121,7 @@ def _writes_unknown_flags(child: Child) -> Result:
 
 def _foreign_memory(child: Child) -> str:
     # a kernel that refuses wrongly must fail its cases: only what is known to refuse counts here
-    if _unknown_flags(child) == Err(EPERM):
+    if _unknown_flags(child) == Err(EPERM) and _filtered(child):
         return "a filter of system calls refuses process_vm_readv"
     scope = yama_scope(child)
     return "" if scope < 2 else f"Yama's scope {scope} keeps processes from looking into others"
@@ -167,7 +180,7 @@ def _present(unknown_flags: Callable[[Child], Result], name: str) -> Callable[[C
 
     def run(child: Child) -> str | Unmet:
         result = unknown_flags(child)
-        if result == Err(EPERM):
+        if result == Err(EPERM) and _filtered(child):
             return Unmet(SkipClass.ENVIRONMENT, f"a filter of system calls refuses {name}")
         return f"{name} answers ENOSYS" if result == Err(ENOSYS) else ""
 
@@ -307,6 +320,9 @@ PROBES: Mapping[str, Probe] = {
     ),
     "pid-namespaces": Probe(
         SkipClass.CONFIG, _answers(lambda child: child.unshare(0x20000000), "unshare(CLONE_NEWPID)")
+    ),
+    "net-namespaces": Probe(
+        SkipClass.CONFIG, _answers(lambda child: child.unshare(0x40000000), "unshare(CLONE_NEWNET)")
     ),
 }
 

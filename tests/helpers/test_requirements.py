@@ -1,11 +1,14 @@
 """Requirements are data: what is missing gives a class and a reason, and a probe runs once."""
 
+from errno import EPERM
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from helpers.child import Child
 from helpers.errors import MachineLost
+from helpers.outcome import Err, Ok, Result
 from helpers.requirements import PROBES, Probe, SkipClass, Surroundings, parse_config, unmet
 
 
@@ -74,6 +77,29 @@ def test_a_probe_that_ends_the_machine_is_not_asked_again(
         SkipClass.KERNEL_LACKS,
         "asking whether it is there: Kernel panic",
     )
+
+
+@pytest.mark.parametrize("name", ["vmsplice", "process_vm_writev", "foreign-memory"])
+@pytest.mark.parametrize("mode", [0, 2])
+def test_a_kernel_that_refuses_wrongly_is_no_filter_of_system_calls(name: str, mode: int) -> None:
+    status = f"Name:\tx\nNoNewPrivs:\t0\nSeccomp:\t{mode}\nSeccomp_filters:\t0\n".encode()
+
+    def refuse(*args: object) -> Result:
+        return Err(EPERM)
+
+    def openat(at: int, path: str, *more: int) -> Result:
+        return Ok(3) if path == "/proc/self/status" else Err(2)
+
+    child = SimpleNamespace(
+        vmsplice=refuse, process_vm_readv=refuse, process_vm_writev=refuse, openat=openat,
+        memory=lambda length: SimpleNamespace(address=0), peek=lambda at, length: status,
+        must=SimpleNamespace(read=lambda *args: len(status)),
+    )  # fmt: skip
+    missing = unmet(name, around(scratch=lambda: cast("Child", child)))
+    assert (missing is not None) == (mode == 2)
+    if missing is not None:
+        assert missing.kind is SkipClass.ENVIRONMENT
+        assert "a filter of system calls refuses" in missing.reason
 
 
 def test_an_unknown_requirement_is_our_mistake() -> None:
