@@ -94,3 +94,42 @@ struct cap_data {
 	uint32_t permitted;
 	uint32_t inheritable;
 };
+
+/* netlink(7), and what NETLINK_XFRM takes: include/uapi/linux/xfrm.h */
+struct nlmsghdr {
+	uint32_t nlmsg_len;
+	uint16_t nlmsg_type;
+	uint16_t nlmsg_flags;
+	uint32_t nlmsg_seq;
+	uint32_t nlmsg_pid;
+};
+
+/* an xfrm_address_t is written as its 16 bytes, the selector and the counters as theirs */
+struct xfrm_association {
+	uint8_t selector[56];
+	uint8_t daddr[16];
+	uint8_t spi[4];
+	uint8_t proto;
+	uint8_t padding[3];
+	uint8_t saddr[16];
+	uint64_t limits[8];
+	uint64_t current[4];
+	uint32_t replay_window_exceeded;
+	uint32_t replayed;
+	uint32_t integrity_failed;
+	uint32_t seq;
+	uint32_t reqid;
+	uint16_t family;
+	uint8_t mode;
+	uint8_t replay_window;
+	uint8_t flags;
+	uint8_t unnamed[7];
+};
+
+struct xfrm_association_id {
+	uint8_t daddr[16];
+	uint8_t spi[4];
+	uint16_t family;
+	uint8_t proto;
+	uint8_t unnamed;
+};

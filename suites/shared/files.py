@@ -33,6 +33,23 @@ class File:
         """A part of what was written to it."""
         return self.data.piece(self.data[start:stop])
 
+    def content(self) -> bytes:
+        """All that is in it, as a reader sees it."""
+        memory = self.child.memory(self.data.length)
+        self.child.must.pread64(self.fd, memory, memory.length, 0)
+        return memory.read()
+
+    def still_holds(self, content: bytes) -> None:
+        """It is what it was.
+
+        Raises:
+            AssertionError: some bytes are not; the message says from where to where.
+        """
+        __tracebackhide__ = True
+        now = self.content()
+        differ = [at for at, (is_, was) in enumerate(zip(now, content, strict=True)) if is_ != was]
+        assert not differ, f"bytes {differ[0]} to {differ[-1]} of the file have changed"
+
 
 def fill(child: Child, fd: int, length: int, seed: int = CONTENT_SEED) -> File:
     """An empty file becomes one with a seed's pattern; its file offset stays 0."""

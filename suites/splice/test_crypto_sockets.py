@@ -1,7 +1,7 @@
 """Sockets that decrypt what comes into them: Documentation/crypto/userspace-if.rst."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from errno import EBADMSG
 
 import pytest
@@ -9,15 +9,18 @@ import pytest
 from fixtures.cases import clause, needs, table
 from fixtures.modules import Lacking, LoadModules
 from fixtures.pipes import Pipe
+from fixtures.processes import NewChild
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Err, Ok
 from suites.shared.files import disk_file, memfd
+from suites.shared.sysctls import setting
 
 pytestmark = needs("splice", "root", "disposable")
 
 #: include/linux/socket.h: the level of its options, and that more is to come.
 _SOL_ALG, _MSG_MORE = 279, 0x8000
+_RESTRICTED = "/proc/sys/crypto/af_alg_restrict"
 #: Bytes that are authenticated and not encrypted.
 _ASSOCIATED = 8
 
@@ -32,6 +35,7 @@ class Cipher:
         iv: bytes of its initialization vector.
         tag: bytes of what authenticates.
         modules: what it is made of where that is not built in.
+        option: the Kconfig option that makes it.
     """
 
     name: str
@@ -39,17 +43,20 @@ class Cipher:
     iv: int
     tag: int
     modules: tuple[str, ...]
+    option: str
 
 
 _BOTH = ("af_alg", "algif_aead")
-GCM = Cipher("gcm(aes)", bytes(16), 12, 16, (*_BOTH, "gcm", "ghash_generic", "ctr"))
+GCM = Cipher(
+    "gcm(aes)", bytes(16), 12, 16, (*_BOTH, "gcm", "ghash_generic", "ctr"), "CONFIG_CRYPTO_GCM"
+)
 #: Its key: a struct rtattr with the length of the last part, then the key of each part.
 AUTHENCESN = Cipher(
     "authencesn(hmac(sha256),cbc(aes))",
     bytes([8, 0, 1, 0, 0, 0, 0, 16]) + bytes(32 + 16), 16, 32,
-    (*_BOTH, "authenc", "authencesn", "cbc", "hmac", "sha256_generic"),
+    (*_BOTH, "authenc", "authencesn", "cbc", "hmac", "sha256_generic"), "CONFIG_CRYPTO_AUTHENC",
 )  # fmt: skip
-AUTHENC = Cipher("authenc(hmac(sha256),cbc(aes))", AUTHENCESN.key, 16, 32, AUTHENCESN.modules)
+AUTHENC = replace(AUTHENCESN, name="authenc(hmac(sha256),cbc(aes))")
 
 CIPHERS = table("cipher", ("gcm", GCM), ("authenc", AUTHENC), ("authencesn", AUTHENCESN))
 
@@ -85,7 +92,9 @@ Open = Callable[[Cipher], int]
 
 
 @pytest.fixture
-def decrypting(caller: Child, load_modules: LoadModules, lacking: Lacking) -> Open:
+def decrypting(
+    caller: Child, new_child: NewChild, load_modules: LoadModules, lacking: Lacking
+) -> Open:
     """Makes a socket that waits for what it is to decrypt."""
 
     def make(cipher: Cipher) -> int:
@@ -93,12 +102,16 @@ def decrypting(caller: Child, load_modules: LoadModules, lacking: Lacking) -> Op
         load_modules(*cipher.modules)
         made = caller.socket(c.AF_ALG, c.SOCK_SEQPACKET, 0)
         if not made.ok:
-            lacking.skip("af-alg", f"socket(AF_ALG) answers {made!r}")
+            option = "CONFIG_CRYPTO_USER_API_AEAD"
+            lacking.skip("af-alg", option, f"socket(AF_ALG) answers {made!r}")
         address = c.AF_ALG.to_bytes(2, "little") + b"aead".ljust(14, b"\0") + bytes(8)
         address += cipher.name.encode().ljust(64, b"\0")
-        bound = caller.bind(made.value, address, len(address))
+        # 7.3: what is not on a list of ciphers is not found, unless that is off
+        with setting(new_child("keeper"), _RESTRICTED, 0):
+            bound = caller.bind(made.value, address, len(address))
         if not bound.ok:
-            lacking.skip(cipher.name, f"bind(AF_ALG, {cipher.name}) answers {bound!r}")
+            answer = f"bind(AF_ALG, {cipher.name}) answers {bound!r}"
+            lacking.skip(cipher.name, cipher.option, answer)
         option = caller.must.setsockopt
         option(made.value, _SOL_ALG, c.ALG_SET_KEY, cipher.key, len(cipher.key))
         option(made.value, _SOL_ALG, c.ALG_SET_AEAD_AUTHSIZE, None, cipher.tag)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EBADMSG, ENOTTY
+from errno import EBADMSG
 
 import pytest
 
@@ -15,12 +15,12 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Err, Ok
 from suites.shared.files import disk_file, memfd
+from suites.splice.loopback import IPV4, loopback_up
 
 pytestmark = needs("splice", "root", "disposable", "fd:inet-socket")
 
 #: include/linux/socket.h: the level of its options.
 _SOL_TLS = 282
-_UP = 1
 #: The cipher of the records, in pieces that distributions build as modules.
 _MODULES = ("tls", "gcm", "ghash_generic", "ctr", "aes_generic", "seqiv")
 #: struct tls12_crypto_info_aes_gcm_128: version, cipher, iv, key, salt, sequence number.
@@ -41,21 +41,12 @@ class Connection:
     receiver: int
 
 
-def loopback_up(child: Child, socket: int) -> None:
-    """Have the loopback interface up: netdevice(7), struct ifreq. gVisor's is, and stays so."""
-    request = b"lo".ljust(16, b"\0") + _UP.to_bytes(2, "little") + bytes(22)
-    answer = child.ioctl(socket, c.SIOCSIFFLAGS, abi.new("uint8_t[40]", request))
-    assert answer.ok or answer == Err(ENOTTY)
-
-
 @pytest.fixture
 def connection(caller: Child) -> Connection:
     """One over the loopback interface."""
     listening = caller.must.socket(c.AF_INET, c.SOCK_STREAM, 0)
     loopback_up(caller, listening)
-    host = c.INADDR_LOOPBACK.to_bytes(4, "big")
-    address = c.AF_INET.to_bytes(2, "little") + bytes(2) + host + bytes(8)
-    caller.must.bind(listening, address, len(address))
+    caller.must.bind(listening, IPV4.name, len(IPV4.name))
     caller.must.listen(listening, 1)
     name, length = abi.new("uint8_t[16]"), abi.new("unsigned int *", 16)
     caller.must.getsockname(listening, name, length)
@@ -78,13 +69,14 @@ def encrypt(
 
     def switch(socket: int, way: int) -> None:
         if caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"no-such", 7).ok:
-            lacking.skip("tls", "setsockopt(TCP_ULP) takes any name, and does nothing")  # gVisor
+            # gVisor
+            lacking.skip("tls", None, "setsockopt(TCP_ULP) takes any name, and does nothing")
         made = caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"tls", 3)
         if not made.ok:
             load_modules(*_MODULES)
             made = caller.setsockopt(socket, c.IPPROTO_TCP, c.TCP_ULP, b"tls", 3)
         if not made.ok:
-            lacking.skip("tls", f"setsockopt(TCP_ULP, tls) answers {made!r}")
+            lacking.skip("tls", "CONFIG_TLS", f"setsockopt(TCP_ULP, tls) answers {made!r}")
         caller.must.setsockopt(socket, _SOL_TLS, way, _SECRET, len(_SECRET))
 
     return switch
@@ -183,13 +175,9 @@ def test_a_file_whose_pages_are_received_as_a_record_is_as_it_was(
     file = memfd(caller, size) if kind == "memfd" else disk_file(caller, directory, size)
     header = bytes([23, 3, 3]) + (size - _HEADER).to_bytes(2, "big")
     caller.must.pwrite64(file.fd, header, len(header), 0)
-    before = caller.memory(size)
-    caller.must.pread64(file.fd, before, size, 0)
-    content = before.read()
+    content = file.content()
     assert caller.splice(file.fd, None, pipe.write, None, size, 0) == Ok(size)
     assert caller.splice(pipe.read, None, connection.sender, None, size, 0) == Ok(size)
     sink = caller.memory(size)
     assert caller.read(connection.receiver, sink, size) == Err(EBADMSG)
-    after = caller.memory(size)
-    caller.must.pread64(file.fd, after, size, 0)
-    assert after.read() == content
+    file.still_holds(content)

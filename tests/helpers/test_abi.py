@@ -25,6 +25,7 @@ STRUCTURES: dict[str, tuple[str, dict[str, str]]] = {
     "struct rlimit64": ("struct rlimit64", {}),
     "struct cap_header": ("struct __user_cap_header_struct", {}),
     "struct cap_data": ("struct __user_cap_data_struct", {}),
+    "struct nlmsghdr": ("struct nlmsghdr", {}),
 }
 HEADERS = """
 #define _GNU_SOURCE
@@ -33,6 +34,7 @@ HEADERS = """
 #include <sys/resource.h>
 #include <poll.h>
 #include <linux/capability.h>
+#include <linux/netlink.h>
 """
 
 
@@ -100,6 +102,36 @@ def test_a_structure_has_the_layout_of_the_headers(verified: Any, ours: str) -> 
                 "stx_mtime": 112,
                 "rest": 128,
             },
+        ),
+        # include/uapi/linux/xfrm.h: struct xfrm_usersa_info and _id, what they are made of as bytes
+        (
+            "struct xfrm_association",
+            224,
+            {
+                "selector": 0,
+                "daddr": 56,
+                "spi": 72,
+                "proto": 76,
+                "padding": 77,
+                "saddr": 80,
+                "limits": 96,
+                "current": 160,
+                "replay_window_exceeded": 192,
+                "replayed": 196,
+                "integrity_failed": 200,
+                "seq": 204,
+                "reqid": 208,
+                "family": 212,
+                "mode": 214,
+                "replay_window": 215,
+                "flags": 216,
+                "unnamed": 217,
+            },
+        ),
+        (
+            "struct xfrm_association_id",
+            24,
+            {"daddr": 0, "spi": 16, "family": 20, "proto": 22, "unnamed": 23},
         ),
         ("struct kernel_sigaction", 32, {"handler": 0, "flags": 8, "restorer": 16, "mask": 24}),
     ],

@@ -61,6 +61,8 @@ OLD_LAYOUT = {
     f"{MODULES}/kernel/drivers/char/virtio_console.ko": b"console",
     f"{MODULES}/kernel/crypto/gcm.ko": b"cipher",
     f"{MODULES}/kernel/net/tls/tls.ko": b"tls",
+    f"{MODULES}/kernel/net/ipv4/esp4.ko": b"esp",
+    f"{MODULES}/kernel/net/ipv4/esp4_offload.ko": b"not asked for",
     f"{MODULES}/kernel/net/tipc/tipc.ko": b"not asked for",
     f"{MODULES}/kernel/fs/btrfs/btrfs.ko": b"large",
     f"{MODULES}/kernel/drivers/virtio/../../../../../../evil": b"evil",
@@ -125,6 +127,7 @@ def test_only_what_is_wanted_is_kept(mirror):
         f"{MODULES}/kernel/drivers/virtio/virtio.ko",
         f"{MODULES}/kernel/drivers/char/virtio_console.ko",
         f"{MODULES}/kernel/crypto/gcm.ko",
+        f"{MODULES}/kernel/net/ipv4/esp4.ko",
         f"{MODULES}/kernel/net/tls/tls.ko",
     }
     assert [p.name for p in entry.parent.iterdir()] == [entry.name]

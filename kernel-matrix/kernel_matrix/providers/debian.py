@@ -30,7 +30,7 @@ _SCHEMA = 2
 # What is kept of a package, and with which version of this table: a cache entry is never changed,
 # another table makes another entry. Modules: those that reach us through a virtio port, those of
 # the devices and file systems that a virtual machine can be given, and those that cases load.
-_LAYOUT = "2"
+_LAYOUT = "3"
 _KEEP = re.compile(
     r"""(?:usr/)?(?:
         boot/(?:vmlinuz|config)-[^/]+
@@ -43,7 +43,8 @@ _KEEP = re.compile(
           | net/core/failover[^/]+
           | net/vmw_vsock/[^/]+
           | fs/(?:fuse|overlayfs|9p|netfs)/[^/]+
-          | (?:crypto|lib/crypto|net/tls)/[^/]+
+          | (?:crypto|lib/crypto|net/tls|net/xfrm)/[^/]+
+          | net/ipv[46]/esp[46]\.[^/]+
         )
     )""",
     re.VERBOSE,
