@@ -93,12 +93,13 @@ class Child:
     # -- calls
 
     def make(self, encoded: binding.Encoded, way: Way, entry: Abi) -> Any:
-        """Make one call in one way; the set-up of all children is finished first."""
+        """Make one call in one way; the set-up of all children comes before it."""
         __tracebackhide__ = True
         if way is Way.QUEUED:
             return self._queue(encoded, entry)
-        self.session.settle()
+        before = self.session.settle(self.task)
         pending = self._send(encoded, entry, background=way is Way.BEGIN)
+        pending.before = before
         if way is Way.BEGIN:
             return pending
         result = pending.result()
@@ -204,11 +205,13 @@ class Child:
     def peek(self, address: int, length: int) -> bytes:
         """Bytes of its own memory."""
         __tracebackhide__ = True
-        self.session.settle()
+        before = self.session.settle(self.task)
         parts = [
             self._peek(address + at, min(_PEEK_LIMIT, length - at))
             for at in range(0, length, _PEEK_LIMIT)
         ]
+        for part in parts:
+            part.before = before
         return b"".join(part.result() for part in parts)
 
     def _peek(self, address: int, length: int) -> Pending[bytes]:
@@ -228,10 +231,12 @@ class Child:
 
     def begin_compare(self, address: int, pieces: list[Piece]) -> Callable[[], None]:
         """Ask for compare() without waiting; what it gives waits and judges."""
-        self.session.settle()
+        before = self.session.settle(self.task)
         checks = []
         for piece in joined(pieces):
-            checks.append((address, piece, self._match(address, piece)))
+            pending = self._match(address, piece)
+            pending.before = before
+            checks.append((address, piece, pending))
             address += piece.length
 
         def judge() -> None:
@@ -272,7 +277,7 @@ class Child:
 
     def fork(self, label: str, flags: int = c.SIGCHLD, *, hold: bool = False) -> "Child":
         """A child of this child by clone(2) with these flags."""
-        self.session.settle()
+        self.session.settle(self.task)
         task = self.session.new_task(label)
         introduced = self.session.spawn(self.task, task, flags, wire.HOLD if hold else 0)
         self.session.expect(introduced)

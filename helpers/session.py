@@ -5,7 +5,7 @@ depend on each other's answers costs one round trip. Nothing here knows pytest.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,8 +27,8 @@ NOTHING_MORE = End(0)
 REQUEST_SECONDS = 20.0
 #: Seconds for the agent itself to answer, when a child did not.
 AGENT_SECONDS = 10.0
-#: Children spawned ahead of the next case, while the host is busy with itself: most cases want a
-#: caller and a target.
+#: Children spawned ahead of the next case, while the host is busy with itself, if nobody knows how
+#: many it wants: most cases want a caller and a target.
 SPARES = 2
 #: Milliseconds that the agent waits for killed children to die.
 KILL_MILLISECONDS = 10_000
@@ -53,6 +53,10 @@ class Pending(Generic[T]):
     done: bool = False
     value: T | None = None
     error: Exception | None = None
+    #: Set-up that the same task was asked for earlier: the answer means nothing if it failed.
+    before: "Sequence[Pending[object]]" = ()
+    #: Whose requests are worked off before those that it is sent later; None: nobody's.
+    line: Task | None = None
 
     def result(self, seconds: float | None = None) -> T:
         """Wait for the answer.
@@ -61,8 +65,11 @@ class Pending(Generic[T]):
             Hang: it did not come in time.
             ChildDied: the child died instead.
             MachineLost: the machine did.
+            SetupError: what the task had to do before failed.
         """
         __tracebackhide__ = True
+        for earlier in self.before:
+            earlier.result()
         if not self.done:
             self.session.wait(self, seconds)
         if self.error is not None:
@@ -104,6 +111,10 @@ class Session:
         self._seq = 0
         self._next_id = 0
         self._case_deadline: Deadline | None = None
+        #: Children of the agent itself that this case has wanted so far.
+        self.children = 0
+        self._asked = True
+        self._taint = 0
 
     # -- the stream
 
@@ -226,7 +237,8 @@ class Session:
         """
         if self.dead is not None:
             raise self.dead
-        pending = Pending(self, task, what, decode)
+        self._asked = True
+        pending = Pending(self, task, what, decode, line=task)
         if task is not None and task.death:
             pending.resolve(None, ChildDied(f"{task.label} {task.pid} {task.death} before {what}"))
             return pending
@@ -252,7 +264,9 @@ class Session:
         what = f"clone({flags:#x}) as {new.label}"
         self.post(Kind.SPAWN, asked, body, spawned, what=what)
         seq = self._seq
-        introduced: Pending[None] = Pending(self, asked or new, what, lambda frame: None)
+        # where another task makes it, it may come to nothing after requests were sent to it
+        line = new if asked is None else None
+        introduced: Pending[None] = Pending(self, asked or new, what, lambda frame: None, line=line)
         self._pending[new.id, seq] = introduced  # type: ignore[assignment]
         return introduced
 
@@ -261,16 +275,29 @@ class Session:
         self._setup.append(pending)  # type: ignore[arg-type]
         return pending
 
-    def settle(self) -> None:
+    def settle(self, task: Task | None = None) -> Sequence[Pending[object]]:
         """Wait until all set-up has been answered, in every child.
+
+        Args:
+            task: who is asked for something next. Its own set-up comes before that anyway, and
+                saves a round trip when it is not waited for.
+
+        Returns:
+            What was not waited for: for Pending.before.
 
         Raises:
             SetupError: a part of it failed.
         """
         __tracebackhide__ = True
         waiting, self._setup = self._setup, []
+        kept = []
         for pending in waiting:
-            pending.result()
+            if task is not None and pending.line is task and not pending.done:
+                kept.append(pending)
+            else:
+                pending.result()
+        self._setup = kept
+        return kept
 
     def wait(self, pending: Pending[T], seconds: float | None = None) -> None:
         """Wait until this answer is there.
@@ -337,7 +364,9 @@ class Session:
 
     def fresh_child(self, label: str) -> tuple[Task, Pending[None]]:
         """A plain child of the agent that has done nothing yet, and its introduction."""
+        self.children += 1
         if self._spares:
+            self._asked = True
             task, introduced = self._spares.pop(0)
             task.label = label
             return task, introduced
@@ -364,6 +393,7 @@ class Session:
         """Start a case that may take so long in all; its transcript begins empty."""
         self.transcript.clear()
         self._setup.clear()
+        self.children = 0
         self._stolen_before = self._stolen()
         self._case_deadline = self._deadline(seconds * self.scale)
 
@@ -371,25 +401,34 @@ class Session:
         """Let the case take as long as it wants: somebody looks at it."""
         self._case_deadline = None
 
-    def end_case(self, flags: End = NOTHING_MORE) -> EndOfCase:
+    def end_case(self, flags: End = NOTHING_MORE, spares: int = SPARES) -> EndOfCase:
         """Have the agent kill what the case left, and report.
+
+        A case that wanted nothing of the machine, because it was skipped before, leaves nothing.
+
+        Args:
+            flags: what else to report.
+            spares: children to make for the next case.
 
         Raises:
             MachineLost: the agent does not answer any more.
         """
         self._case_deadline = None
+        if not self._asked and not flags:
+            return EndOfCase(self._taint, (), (), {})
         body = wire.varint(flags) + wire.varint(int(KILL_MILLISECONDS * self.scale))
         pending = self.post(Kind.END, None, body, self._ended, what="END")
         ending = self._seq
         # asked for in the same message, they are made while the host keeps its books
         self._spares.clear()
-        spares = [self.fresh_child("spare") for _ in range(SPARES)]
+        made = [self.fresh_child("spare") for _ in range(spares)]
         self.wait(pending, KILL_MILLISECONDS * self.scale / 1000 + AGENT_SECONDS * self.scale)
         ended = pending.result()
-        self.tasks = {task.id: task for task, _ in spares}
+        self.tasks = {task.id: task for task, _ in made}
         self._pending = {key: left for key, left in self._pending.items() if key[1] > ending}
         self._setup.clear()
-        self._spares += spares
+        self._spares += made
+        self._asked, self._taint = False, ended.taint
         return ended
 
     def _ended(self, frame: Frame) -> EndOfCase:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from helpers import wire
+from helpers.answers import Task
 from helpers.errors import MachineLost, SetupError
-from helpers.session import ChildDied, Session
+from helpers.session import ChildDied, Pending, Session
 from helpers.wire import Kind, blob, varint
 
 HELLO = wire.MAGIC + varint(wire.VERSION) + blob(b"role=local\npage_size=4096\ntaint=0\n")
@@ -155,3 +156,79 @@ def test_lies_about_counts_are_refused(peer: Peer) -> None:
     peer.say(Kind.ENDED, 0, 1, varint(0) + varint(1 << 60))
     with pytest.raises(MachineLost, match="announces 1152921504606846976 items"):
         session.end_case()
+
+
+def _asked(session: Session, task: Task, what: str) -> Pending[bytes]:
+    return session.post(Kind.PEEK, task, what.encode(), lambda frame: frame.body, what=what)
+
+
+def test_the_set_up_of_who_is_asked_next_is_not_waited_for(peer: Peer) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    set_up = session.expect(_asked(session, task, "mmap"))
+    assert session.settle(task) == [set_up]
+    _asked(session, task, "read")
+    peer.say(Kind.PONG, 0, 3)
+    session.ping()
+    sent = [wire.frame(Kind.PEEK, task.id, 1, b"mmap"), wire.frame(Kind.PEEK, task.id, 2, b"read")]
+    assert peer.theirs.recv(100).startswith(b"".join(sent))
+
+
+def test_the_set_up_of_others_is_waited_for(peer: Peer) -> None:
+    session = peer.greet()
+    caller, target = session.new_task("caller"), session.new_task("target")
+    set_up = session.expect(_asked(session, target, "mmap"))
+    peer.say(Kind.DATA, target.id, 1)
+    assert session.settle(caller) == []
+    assert set_up.done
+
+
+def test_an_answer_means_nothing_when_the_set_up_before_it_failed(peer: Peer) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    session.expect(_asked(session, task, "mmap"))
+    before = session.settle(task)
+    call = _asked(session, task, "read")
+    call.before = before
+    peer.say(Kind.ERROR, task.id, 1, varint(12) + blob(b"no memory"))
+    peer.say(Kind.DATA, task.id, 2, b"answer")
+    with pytest.raises(SetupError, match="mmap: the agent refused: no memory"):
+        call.result()
+    assert call.done
+
+
+def test_a_child_that_hangs_in_its_set_up_is_said_to(peer: Peer) -> None:
+    session = peer.greet()
+    session._lost = lambda: MachineLost("eof", "still there")
+    task = session.new_task("caller")
+    session.expect(_asked(session, task, "mmap"))
+    before = session.settle(task)
+    call = _asked(session, task, "read")
+    call.before = before
+    with pytest.raises(MachineLost, match="waited for: mmap"):
+        call.result()
+
+
+def _kinds(peer: Peer) -> list[Kind]:
+    return [frame.kind for frame in wire.Decoder().feed(peer.theirs.recv(100))]
+
+
+def _ended(taint: int) -> bytes:
+    return b"".join(map(varint, (taint, 0, 0, 0)))
+
+
+def test_a_case_that_asked_for_nothing_is_not_ended_by_the_machine(peer: Peer) -> None:
+    session = peer.greet()
+    session.begin_case(1)
+    peer.say(Kind.ENDED, 0, 1, _ended(taint=512))
+    assert session.end_case(spares=2).taint == 512
+    assert _kinds(peer) == [Kind.END, Kind.SPAWN, Kind.SPAWN]
+    session.begin_case(1)
+    assert session.end_case(spares=2).taint == 512
+    session.begin_case(1)
+    # one of those that were made ahead, for which nothing is sent
+    session.fresh_child("caller")
+    assert session.children == 1
+    peer.say(Kind.ENDED, 0, 4, _ended(taint=0))
+    assert session.end_case(spares=0).taint == 0
+    assert _kinds(peer) == [Kind.END]
