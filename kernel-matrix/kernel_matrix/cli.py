@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from typing import Any, NoReturn
 
 import click
 
@@ -45,6 +46,23 @@ class _Commands(click.Group):
         assert isinstance(found, click.Command)
         return found
 
+    def main(self, *args: Any, **more: Any) -> NoReturn:
+        """As click's, but a wrong command line is one line too."""
+        try:
+            status = super().main(*args, **more | {"standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            status = error.exit_code
+        except click.UsageError as error:
+            click.echo(_mistake(error), err=True)
+            status = error.exit_code
+        except click.ClickException as error:
+            error.show()
+            status = error.exit_code
+        except click.Abort:
+            status = Status.INTERRUPTED
+        sys.exit(status)
+
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -59,6 +77,14 @@ class _Commands(click.Group):
             # The reader of our output has seen enough; python must not complain when it flushes.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(Status.CLEAN)
+
+
+def _mistake(error: click.UsageError) -> str:
+    """What is wrong with a command line, and who knows better."""
+    what = " ".join(error.format_message().split()).rstrip(".")
+    where = error.ctx.command_path if error.ctx else completion.PROGRAM
+    end = "" if what.endswith("?") else ";"
+    return f"error: {where}: {what[0].lower()}{what[1:]}{end} {where} --help says what it takes"
 
 
 @click.group(cls=_Commands, context_settings=_SETTINGS)
