@@ -33,10 +33,17 @@ def test_every_command_has_help_with_an_example(command):
         (["run", "--matrix", "nix.toml"], "error: nix.toml: cannot be read"),
         (["report", "nix"], "error: nix is not the directory of a run; no such directory"),
         (["bench", "--kernel", "local"], "error: bench measures machines"),
+        (["nix"], "error: kernel-matrix: no such command 'nix'; kernel-matrix --help says"),
+        (["--nix"], "error: kernel-matrix: no such option '--nix'; kernel-matrix --help says"),
+        (["run", "--kernle", "x"], "error: kernel-matrix run: no such option '--kernle'. Did you"),
+        (["run", "--kernel"], "error: kernel-matrix: option '--kernel' requires an argument;"),
+        (["run", "--accel", "x"], "error: kernel-matrix run: invalid value for '--accel': 'x' is"),
+        (["resolve"], "error: kernel-matrix resolve: missing argument 'SELECTOR'; kernel-matrix r"),
+        (["completion"], "error: kernel-matrix completion: missing argument '{bash|zsh|fish}'. Ch"),
     ],
 )
 def test_mistakes_are_one_line_and_status_2(argv, message):
-    done = CliRunner().invoke(cli, argv)
+    done = CliRunner().invoke(cli, argv, prog_name="kernel-matrix")
     assert done.exit_code == 2
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
@@ -92,7 +99,9 @@ def test_kernels_of_the_cache_for_programs_when_there_is_no_mirror(monkeypatch, 
 
     monkeypatch.setattr(debian, "read_index", unreachable)
     data = {"version": "6.1.192-2", "release": "6.1.0-56-cloud-amd64"}
-    monkeypatch.setattr(debian, "cached", lambda: [(tmp_path, data)])
+    # The same package twice: as an earlier version of ours has unpacked it, and as this one does.
+    cached = [(tmp_path / "old", data), (tmp_path / "new", data)]
+    monkeypatch.setattr(debian, "cached", lambda: cached)
     done = CliRunner().invoke(cli, ["kernels", "--json"])
     assert done.exit_code == Status.HARNESS
     assert json.loads(done.stdout) == [data | {"selector": "debian:6.1.192-2", "cached": True}]

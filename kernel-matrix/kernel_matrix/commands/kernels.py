@@ -25,14 +25,15 @@ def kernels(everything: bool, as_json: bool) -> None:
         index = debian.read_index(lambda line: click.echo(line, err=True))
     except UserError as error:
         click.echo(f"error: {error}", err=True)
+        packages = dict.fromkeys((data["version"], data["release"]) for _, data in debian.cached())
         cached = [
             {
-                "selector": f"debian:{data['version']}",
-                "version": data["version"],
-                "release": data["release"],
+                "selector": f"debian:{version}",
+                "version": version,
+                "release": release,
                 "cached": True,
             }
-            for _, data in debian.cached()
+            for version, release in packages
         ]
         if as_json:
             click.echo(json.dumps(cached, indent=1))
