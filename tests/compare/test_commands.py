@@ -73,7 +73,8 @@ def test_neighbours(runs):
     assert status == 0
     assert "observed -1 EINVAL instead of 0 up to x 6.1; pass from x 6.2 on" in text
     status, text = invoke("compare", f"{old}:x:6.1")
-    assert (status, text) == (4, "nothing changes between the kernels of this run\n")
+    assert status == 4
+    assert text.startswith("no kernel of this run has a neighbour, ")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,12 @@ def _sides(before: "Results", after: "Results", name: str, out: Path | None, mos
     return compared.status
 
 
+_ALONE = (
+    "no kernel of this run has a neighbour, another version of the same line: compare two with "
+    "kernel-matrix compare RUN:KERNEL RUN:KERNEL"
+)
+
+
 def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> int:
     from kernel_matrix import compare as comparing
     from kernel_matrix import compare_markdown, compare_text, table
@@ -109,6 +115,7 @@ def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> i
     from kernel_matrix.reports.markup import Page
 
     found = comparing.boundaries(results)
+    several = any(len(line) > 1 for line in results.in_order())
     if name == "json":
         give(json.dumps(compare_text.boundaries_json(found), indent=1), out)
     elif name == "markdown":
@@ -121,7 +128,6 @@ def _neighbours(results: "Results", name: str, out: Path | None, most: int) -> i
     else:
         colours = paint() if out is None else table.plain
         text = compare_text.render_boundaries(found, colours, most or compare_text.MOST)
-        give(text or "nothing changes between the kernels of this run", out)
-    if not any(len(line) > 1 for line in results.in_order()):
-        return Status.NOTHING
-    return Status.CLEAN
+        nothing = "nothing changes between the kernels of this run" if several else _ALONE
+        give(text or nothing, out)
+    return Status.CLEAN if several else Status.NOTHING
