@@ -76,7 +76,9 @@ def merge(
     after = after_run.plan(reports, baseline, kernels, not no_history)
     directory = new_directory(out)
     merge_files.write(directory, found, runs[0])
-    click.echo(f"{len(runs)} runs, {len(pieces)} cells, {len(found)} kernels: {directory}")
+    counts = ((len(runs), "run"), (len(pieces), "cell"), (len(found), "kernel"))
+    told = ", ".join(f"{number} {word}{'s' * (number != 1)}" for number, word in counts)
+    click.echo(f"{told}: {directory}")
     for line in joining.report(found):
         click.echo(line)
     raise SystemExit(after.conclude(directory, report.load(directory)))
