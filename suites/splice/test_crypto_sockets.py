@@ -15,11 +15,12 @@ from helpers.child import Child
 from helpers.outcome import Err, Ok
 from suites.shared.files import disk_file, memfd
 from suites.shared.sysctls import setting
+from suites.splice.messages import MSG_MORE, control, send, word
 
 pytestmark = needs("splice", "root", "disposable")
 
-#: include/linux/socket.h: the level of its options, and that more is to come.
-_SOL_ALG, _MSG_MORE = 279, 0x8000
+#: include/linux/socket.h: the level of its options.
+_SOL_ALG = 279
 _RESTRICTED = "/proc/sys/crypto/af_alg_restrict"
 #: Bytes that are authenticated and not encrypted.
 _ASSOCIATED = 8
@@ -61,31 +62,14 @@ AUTHENC = replace(AUTHENCESN, name="authenc(hmac(sha256),cbc(aes))")
 CIPHERS = table("cipher", ("gcm", GCM), ("authenc", AUTHENC), ("authencesn", AUTHENCESN))
 
 
-def control(kind: int, data: bytes) -> bytes:
-    """A struct cmsghdr and its data: cmsg(3)."""
-    header = (16 + len(data)).to_bytes(8, "little") + _SOL_ALG.to_bytes(4, "little")
-    return (header + kind.to_bytes(4, "little") + data).ljust(16 + (len(data) + 7) // 8 * 8, b"\0")
-
-
-def word(number: int) -> bytes:
-    """A u32."""
-    return number.to_bytes(4, "little")
-
-
 def begin_decryption(child: Child, socket: int, cipher: Cipher) -> None:
-    """Say what is to be done, and send what is authenticated only: a struct msghdr, sendmsg(2)."""
-    text = (
-        control(c.ALG_SET_OP, word(c.ALG_OP_DECRYPT))
-        + control(c.ALG_SET_IV, word(cipher.iv) + bytes(cipher.iv))
-        + control(c.ALG_SET_AEAD_ASSOCLEN, word(_ASSOCIATED))
+    """Say what is to be done, and send what is authenticated only."""
+    controls = (
+        control(_SOL_ALG, c.ALG_SET_OP, word(c.ALG_OP_DECRYPT))
+        + control(_SOL_ALG, c.ALG_SET_IV, word(cipher.iv) + bytes(cipher.iv))
+        + control(_SOL_ALG, c.ALG_SET_AEAD_ASSOCLEN, word(_ASSOCIATED))
     )
-    room = child.pages(1)
-    segment, data, controls = room.address + 64, room.address + 128, room.address + 256
-    words = (0, 0, segment, 1, controls, len(text), 0)
-    child.poke(room.address, b"".join(w.to_bytes(8, "little") for w in words))
-    child.poke(segment, data.to_bytes(8, "little") + _ASSOCIATED.to_bytes(8, "little"))
-    child.poke(controls, text)
-    child.must.sendmsg(socket, room, _MSG_MORE)
+    send(child, socket, child.memory(_ASSOCIATED)[:], controls, MSG_MORE)
 
 
 Open = Callable[[Cipher], int]

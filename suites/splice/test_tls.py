@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EBADMSG
+from errno import EBADMSG, EINVAL
 
 import pytest
 
@@ -16,11 +16,14 @@ from helpers.child import Child
 from helpers.outcome import Err, Ok
 from suites.shared.files import disk_file, memfd
 from suites.splice.loopback import IPV4, loopback_up
+from suites.splice.messages import control, send
 
 pytestmark = needs("splice", "root", "disposable", "fd:inet-socket")
 
 #: include/linux/socket.h: the level of its options.
 _SOL_TLS = 282
+#: include/uapi/linux/tls.h: TLS_SET_RECORD_TYPE; RFC 5246, 6.2.1: a type that is not data.
+_RECORD_TYPE, _ALERT = 1, 21
 #: The cipher of the records, in pieces that distributions build as modules.
 _MODULES = ("tls", "gcm", "ghash_generic", "ctr", "aes_generic", "seqiv")
 #: struct tls12_crypto_info_aes_gcm_128: version, cipher, iv, key, salt, sequence number.
@@ -147,6 +150,55 @@ def test_records_are_decrypted_into_a_pipe(
     ]
     assert lengths == [40, 24]
     pipe.holds(data.piece(data[:]))
+
+
+@clause("splice:tls:decrypts")
+@table("first", ("spliced", True), ("read", False))
+def test_the_rest_of_a_record_stays(
+    caller: Child, pipe: Pipe, connection: Connection, encrypt: Encrypt, first: bool
+) -> None:
+    """Of a record of 40 bytes ten are taken, by this call or by read(2), and then what is left."""
+    encrypt(connection.sender, c.TLS_TX)
+    encrypt(connection.receiver, c.TLS_RX)
+    data, got = caller.memory(40, seed=1), caller.memory(10, seed=2)
+    caller.must.write(connection.sender, data, 40)
+    if first:
+        assert caller.splice(connection.receiver, None, pipe.write, None, 10, 0) == Ok(10)
+    else:
+        assert caller.read(connection.receiver, got, 10) == Ok(10)
+        got.holds([data.piece(data[:10])])
+    assert caller.splice(connection.receiver, None, pipe.write, None, 1000, 0) == Ok(30)
+    pipe.holds(data.piece(data[:] if first else data[10:]))
+
+
+@clause("splice:tls:data-alone-is-spliced")
+def test_a_record_that_is_no_data_is_einval_and_stays(
+    caller: Child, pipe: Pipe, connection: Connection, encrypt: Encrypt
+) -> None:
+    """It is for recvmsg(2), which can say what it is."""
+    encrypt(connection.sender, c.TLS_TX)
+    encrypt(connection.receiver, c.TLS_RX)
+    alert = control(_SOL_TLS, _RECORD_TYPE, bytes([_ALERT]))
+    send(caller, connection.sender, caller.memory(2, seed=1)[:], alert, 0)
+    for _ in range(2):
+        answer = caller.splice(connection.receiver, None, pipe.write, None, 1000, 0)
+        assert answer == Err(EINVAL)
+    pipe.holds()
+
+
+@clause("splice:tls:encrypts")
+def test_bytes_that_are_written_and_spliced_arrive_in_order(
+    caller: Child, pipe: Pipe, connection: Connection, encrypt: Encrypt
+) -> None:
+    encrypt(connection.sender, c.TLS_TX)
+    encrypt(connection.receiver, c.TLS_RX)
+    data, got = caller.memory(90, seed=1), caller.memory(90, seed=2)
+    caller.must.write(connection.sender, data[:30], 30)
+    pipe.put(data[30:60])
+    assert caller.splice(pipe.read, None, connection.sender, None, 30, 0) == Ok(30)
+    caller.must.write(connection.sender, data[60:], 30)
+    assert caller.read(connection.receiver, got, 90) == Ok(90)
+    got.holds([data.piece(data[:])])
 
 
 @clause("splice:safety:file-is-not-encrypted-in-place")

@@ -195,6 +195,22 @@ def test_each_pipe_keeps_the_page_for_itself(caller: Child, pipe: Pipe, read_fir
     second.holds(Piece(memory.length, 2))
 
 
+@clause("tee:sharing:gifts-are-not-handed-on")
+@needs("vmsplice", "splice")
+def test_a_file_does_not_get_a_page_that_was_a_gift_to_the_other_pipe(
+    caller: Child, pipe: Pipe
+) -> None:
+    memory, output = caller.pages(1, seed=1), make_pipe(caller)
+    file = caller.must.memfd_create("file", 0)
+    size = memory.length
+    caller.must.vmsplice(pipe.write, [memory], 1, c.SPLICE_F_GIFT)
+    assert caller.tee(pipe.read, output.write, size, 0) == Ok(size)
+    moved = caller.splice(output.read, None, file, None, size, c.SPLICE_F_MOVE)
+    assert moved == Ok(size)
+    memory.fill(2)
+    events.file_holds(caller, file, Piece(size, 1))
+
+
 @clause("tee:packets:keep-their-bounds")
 @needs("packet-pipes")
 def test_packets_are_duplicated_as_packets(caller: Child) -> None:
