@@ -62,12 +62,18 @@ _SETUP = (
 _SCRIPT = (
     './kernel-matrix/run --kernel "$KERNEL" --shard "$SHARD" --report junit --out "results/$NAME"'
 )
+_MERGE = (
+    "./kernel-matrix/run --help",
+    'printf "%s" "$PLAN" > plan.json',
+    ".venv/bin/kernel-matrix merge results --plan plan.json --report markdown,html --out all",
+)
 
 
 def _gitlab(found: Sequence[Part]) -> str:
     """A pipeline of its own, for `trigger: include: artifact:`; JSON is YAML too.
 
-    Its jobs get nothing of the `default:` of the pipeline that starts it.
+    Its jobs get nothing of the `default:` of the pipeline that starts it. Those of a later stage
+    have the artifacts of all before it, also of those that failed.
     """
     rows = [{key.upper(): value for key, value in row.items()} for row in _rows(found)]
     job = {
@@ -82,7 +88,16 @@ def _gitlab(found: Sequence[Part]) -> str:
             "reports": {"junit": "results/*/junit.xml"},
         },
     }
-    return json.dumps({"kernel-matrix": job}, indent=1)
+    merge = {
+        "stage": "deploy",
+        "when": "always",
+        "image": _IMAGE,
+        "before_script": list(_SETUP),
+        "variables": {"PLAN": json.dumps({"cells": _rows(found)}, separators=(",", ":"))},
+        "script": list(_MERGE),
+        "artifacts": {"when": "always", "paths": ["all"]},
+    }
+    return json.dumps({"kernel-matrix": job, "merge": merge}, indent=1)
 
 
 _MOST = {"github": 256, "gitlab": 200}
