@@ -135,6 +135,12 @@ def _calls(context: click.Context, typed: str) -> Iterable[str]:
     return sorted(path.parent.name for path in (ROOT / "suites").glob("*/clauses.toml"))
 
 
+def _mutants(context: click.Context, typed: str) -> Iterable[str]:
+    from kernel_matrix.mutants.plan import plan
+
+    return (mutant.id for mutant in plan(context.params.get("file"), (), None, 0).mutants)
+
+
 kernels = _offering(_kernels)
 groups = _offering(_groups)
 reports = _offering(_reports)
@@ -143,3 +149,4 @@ sides = _offering(_sides)
 cases = _offering(_cases)
 cases_and_clauses = _offering(_cases_and_clauses)
 calls = _offering(_calls)
+mutants = _offering(_mutants)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from kernel_matrix import manifest
+from kernel_matrix import completion_words, manifest
 from kernel_matrix.cells import Status
 from kernel_matrix.commands.options import accel_option, example
 
@@ -34,7 +34,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Mutants of your own, in the form of kernel-matrix/reference/mutants.toml.",
 )
-@click.option("--id", "idents", multiple=True, metavar="ID", help="Only this one.")
+@click.option(
+    "--id",
+    "idents",
+    multiple=True,
+    metavar="ID",
+    shell_complete=completion_words.mutants,
+    help="Only this one.",
+)
 @click.option("--sample", type=click.IntRange(1), metavar="N", help="Only N of them, by the seed.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the sample.")
 @click.option("--list", "only_list", is_flag=True, help="Say which there are, and run nothing.")

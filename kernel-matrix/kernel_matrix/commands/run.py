@@ -110,12 +110,14 @@ if TYPE_CHECKING:
 @click.option(
     "--durations",
     metavar="SIDE",
+    shell_complete=completion_words.sides,
     help="Make the parts equally long by a run or file of results, the same for all parts.",
 )
 @click.option(
     "--locked",
     type=click.Path(path_type=Path),
     metavar="RUN",
+    shell_complete=completion_words.runs,
     help="Exactly the kernels of a run, or of a copy of its run.json.",
 )
 @click.option("--no-history", is_flag=True, help="Do not enter this run into the history.")
