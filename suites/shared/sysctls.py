@@ -13,7 +13,7 @@ _LONGEST = 64
 def setting(keeper: Child, path: str, value: int) -> Iterator[None]:
     """A file of /proc/sys has this value for a block; nothing happens where there is no such file.
 
-    The child is to do nothing else, and to outlive the block.
+    The child is to outlive the block, with the same rights.
     """
     opened = keeper.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
     if not opened.ok:

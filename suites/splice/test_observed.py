@@ -10,7 +10,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Err
-from suites.shared.files import memfd
+from suites.shared.files import disk_file, memfd
 from suites.shared.mappings import POISONS, poison
 from suites.shared.observing import Watch, answer, read_nowait, sleeps_or_answers, written_nowait
 
@@ -153,6 +153,20 @@ def test_inotify(caller: Child, directory: str, end: int, other: str, observe: O
     if other == "file":
         ends[1 - end] = memfd(caller, 1).fd
     watch = Watch(caller, fifos[end])
+    caller.must.splice(ends[0], None, ends[1], None, 1, 0)
+    observe(watch.seen())
+
+
+@clause("splice:observed:inotify")
+@table("end", ("input", 0), ("output", 1))
+def test_inotify_of_a_file(
+    caller: Child, pipe: Pipe, directory: str, end: int, observe: Observe
+) -> None:
+    file = disk_file(caller, directory, 1)
+    ends = [(file.fd, pipe.write), (pipe.read, file.fd)][end]
+    if end:
+        pipe.put(caller.memory(1, seed=1)[:])
+    watch = Watch(caller, file.fd)
     caller.must.splice(ends[0], None, ends[1], None, 1, 0)
     observe(watch.seen())
 

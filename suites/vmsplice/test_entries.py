@@ -9,6 +9,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import spans
 from helpers.outcome import Err, Ok, Result
+from suites.shared.sysctls import setting
 
 pytestmark = needs("vmsplice")
 I386 = needs("i386")
@@ -107,18 +108,14 @@ def test_an_ordinary_user_may_use_it(caller: Child) -> None:
 @needs("root", "disposable")
 def test_a_user_with_many_pipes_has_small_ones(caller: Child) -> None:
     """fs/pipe.c, PIPE_MIN_DEF_BUFFERS, for a user over fs.pipe-user-pages-soft."""
-    soft = caller.must.openat(c.AT_FDCWD, "/proc/sys/fs/pipe-user-pages-soft", c.O_RDWR, 0)
-    before = caller.memory(20)
-    length = caller.must.pread64(soft, before, 20, 0)
     default = make_pipe(caller).slots
     user = caller.fork("user")
-    caller.must.pwrite64(soft, str(default).encode(), len(str(default)), 0)
-    Identity.of(OTHER).assume(user)
-    pipes = [make_pipe(user), make_pipe(user)]
-    memory = user.pages(4, seed=1)
-    answers = [user.vmsplice(p.write, [memory], 1, c.SPLICE_F_NONBLOCK) for p in pipes]
-    again = user.vmsplice(pipes[1].write, [memory], 1, c.SPLICE_F_NONBLOCK)
-    caller.must.pwrite64(soft, before, length, 0)
+    with setting(caller, "/proc/sys/fs/pipe-user-pages-soft", default):
+        Identity.of(OTHER).assume(user)
+        pipes = [make_pipe(user), make_pipe(user)]
+        memory = user.pages(4, seed=1)
+        answers = [user.vmsplice(p.write, [memory], 1, c.SPLICE_F_NONBLOCK) for p in pipes]
+        again = user.vmsplice(pipes[1].write, [memory], 1, c.SPLICE_F_NONBLOCK)
     page = caller.page_size
     assert [p.slots for p in pipes] == [default, 2]
     assert answers == [Ok(4 * page), Ok(2 * page)]
