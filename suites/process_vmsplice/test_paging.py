@@ -1,6 +1,5 @@
 """process_vmsplice: pages that have to be brought from swap, or that a limit keeps from coming."""
 
-from contextlib import contextmanager
 from errno import ENOMEM
 
 import pytest
@@ -10,12 +9,9 @@ from helpers.abi import constants as c
 from helpers.memory import Piece
 from helpers.outcome import Err, Ok
 from suites.process_vmsplice.calls import send
+from suites.shared import swap
 
 pytestmark = needs("process_vmsplice", "foreign-memory", "root", "disposable")
-
-WORD = 8
-#: Documentation/admin-guide/mm/pagemap.rst.
-SWAPPED = 1 << 62
 
 
 def write_file(child, path, text):
@@ -28,68 +24,18 @@ def write_file(child, path, text):
 # -- swap
 
 
-def make_swap(child, path):
-    """The header of a swap area: include/linux/swap.h, union swap_header, version 1."""
-    page = child.page_size
-    fd = child.must.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
-    pages = child.must.lseek(fd, 0, c.SEEK_END) // page
-    header = child.pages(1)
-    words = b"".join(word.to_bytes(4, "little") for word in (1, pages - 1, 0))
-    child.poke(header.address + 1024, words)
-    child.poke(header.end - 10, b"SWAPSPACE2")
-    child.must.pwrite64(fd, header, page, 0)
-    child.queued.close(fd)
-
-
-@contextmanager
-def swap_on(child, path):
-    """Pages can be paged out for as long as the block runs."""
-    make_swap(child, path)
-    child.must.swapon(path, 0)
-    try:
-        yield
-    finally:
-        child.must.swapoff(path)
-
-
-def swapped(child, memory):
-    """How many pages of a child's memory are in swap."""
-    fd = child.must.openat(c.AT_FDCWD, "/proc/self/pagemap", c.O_RDONLY, 0)
-    pages = memory.length // child.page_size
-    entries = child.memory(pages * WORD)
-    at = memory.address // child.page_size * WORD
-    child.must.pread64(fd, entries, pages * WORD, at)
-    child.queued.close(fd)
-    raw = child.peek(entries.address, pages * WORD)
-    words = (raw[i : i + WORD] for i in range(0, len(raw), WORD))
-    return sum(bool(int.from_bytes(word, "little") & SWAPPED) for word in words)
-
-
-def page_out(child, memory):
-    """Have all pages of a child's memory in swap."""
-    pages = memory.length // child.page_size
-
-    def out():
-        # what was touched just now may wait in a list of its CPU's
-        write_file(child, "/proc/sys/vm/compact_memory", b"1")
-        child.must.madvise(memory, memory.length, c.MADV_PAGEOUT)
-        return swapped(child, memory) == pages
-
-    assert child.session.poll(out, 5.0), f"{swapped(child, memory)} of {pages} pages are in swap"
-
-
 @clause("process_vmsplice:memory:swapped")
-@needs("config:CONFIG_SWAP", "config:CONFIG_COMPACTION", "ram-disk")
+@needs(*swap.NEEDS)
 @table("flags", ("plain", 0), ("nonblock", c.SPLICE_F_NONBLOCK), ("gift", c.SPLICE_F_GIFT))
 def test_memory_in_swap_is_sent(caller, target, new_child, pipe, flags):
     memory = target.pages(6, seed=2)
     page = caller.page_size
     part = memory[page : 5 * page] if flags & c.SPLICE_F_GIFT else memory[page + 7 : 5 * page - 7]
-    with swap_on(new_child("keeper"), "/dev/ram0"):
-        page_out(target, memory)
+    with swap.on(new_child("keeper")):
+        swap.page_out(target, memory)
         assert send(caller, target.pid, pipe.write, [part], flags) == Ok(part.length)
         pipe.holds(memory.piece(part))
-        assert swapped(target, memory) == 2, "pages that are not sent stay where they are"
+        assert swap.count(target, memory) == 2, "pages that are not sent stay where they are"
         memory.unchanged()
 
 

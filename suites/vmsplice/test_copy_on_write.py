@@ -17,7 +17,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span
 from helpers.outcome import Ok
-from suites.shared import hugepages
+from suites.shared import hugepages, swap
 from suites.shared.mappings import READ_WRITE
 from suites.shared.observing import first_letter
 
@@ -171,6 +171,18 @@ def test_what_the_other_writes_later_to_a_huge_page_is_not_seen(
     caller: Child, pipe: Pipe, make: Callable[[Child], Memory], order: Order
 ) -> None:
     not_seen(caller, pipe, make(caller), order)
+
+
+@clause("vmsplice:sharing:cve-2020-29374")
+@needs(*swap.NEEDS)
+@ORDERS
+def test_what_the_other_writes_later_to_memory_from_swap_is_not_seen(
+    caller: Child, pipe: Pipe, new_child: NewChild, order: Order
+) -> None:
+    memory = small(caller)
+    with swap.on(new_child("keeper")):
+        swap.page_out(caller, memory)
+        not_seen(caller, pipe, memory, order)
 
 
 @needs("root", "disposable", "huge-page-pool", "page-sharing")

@@ -6,10 +6,12 @@ from errno import EFAULT
 from fixtures.cases import clause, needs, table
 from fixtures.memory import make_cliff
 from fixtures.pipes import Pipe
+from fixtures.processes import NewChild
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span, cut
 from helpers.outcome import Err, Ok
+from suites.shared import swap
 from suites.shared.mappings import (
     POISONS,
     READABLE,
@@ -169,3 +171,16 @@ def test_a_poisoned_page_cannot_be_filled(caller: Child, pipe: Pipe) -> None:
     assert caller.vmsplice(pipe.read, [bad], 1, 0) == Err(EFAULT)
     assert caller.caught(c.SIGBUS) == told
     pipe.holds(data.piece(data[:]))
+
+
+@clause("vmsplice:memory:swapped")
+@needs(*swap.NEEDS)
+def test_memory_in_swap_is_sent(caller: Child, pipe: Pipe, new_child: NewChild) -> None:
+    memory, page = caller.pages(4, seed=1), caller.page_size
+    part = memory[7 : 3 * page - 7]
+    with swap.on(new_child("keeper")):
+        swap.page_out(caller, memory)
+        assert caller.vmsplice(pipe.write, [part], 1, 0) == Ok(part.length)
+        assert swap.count(caller, memory) == 1
+        pipe.holds(memory.piece(part))
+        memory.unchanged()
