@@ -28,12 +28,16 @@ class Numbers:
 
 
 class Way(Enum):
-    """How a call is made: wait for its Result; require success, at once or later; do not wait."""
+    """How a call is made: wait for its Result; require success, at once or later; do not wait.
+
+    SOON does not wait either, and travels with its neighbours: for a call that does not block.
+    """
 
     NOW = "now"
     MUST = "must"
     QUEUED = "queued"
     BEGIN = "begin"
+    SOON = "soon"
 
 
 class Calls:

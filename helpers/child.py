@@ -1,6 +1,6 @@
 """A process or thread in the machine that makes calls for a case."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from helpers import abi, binding, wire
@@ -19,7 +19,7 @@ from helpers.calls import (
     returned,
     value_of,
 )
-from helpers.memory import Addresses, Memory, Piece, joined
+from helpers.memory import Addresses, Memory, Piece, Span, joined
 from helpers.outcome import Result
 from helpers.session import Hang, Pending, Session
 from helpers.wire import Abi, Frame, Kind, varint
@@ -37,8 +37,8 @@ class Child:
 
     The same calls in other ways: `child.must` raises SetupError unless it succeeds and gives the
     plain value, `child.queued` gives nothing and raises SetupError before the next call that counts
-    if it failed, `child.begin` does not wait and gives a Pending, `child.i386` goes through
-    int $0x80.
+    if it failed, `child.begin` does not wait and gives a Pending, `child.soon` neither, for a call
+    that does not block, `child.i386` goes through int $0x80.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Child:
         self.must = Calls(self, Way.MUST)
         self.queued = Calls(self, Way.QUEUED)
         self.begin = Calls(self, Way.BEGIN)
+        self.soon = Calls(self, Way.SOON)
         self.i386 = Calls(self, Way.NOW, Abi.I386)
 
     def __getattr__(self, name: str) -> Callable[..., Result]:
@@ -98,9 +99,10 @@ class Child:
         if way is Way.QUEUED:
             return self._queue(encoded, entry)
         before = self.session.settle(self.task)
-        pending = self._send(encoded, entry, background=way is Way.BEGIN)
+        soon = way is Way.SOON
+        pending = self._send(encoded, entry, background=way is Way.BEGIN, together=soon)
         pending.before = before
-        if way is Way.BEGIN:
+        if soon or way is Way.BEGIN:
             return pending
         result = pending.result()
         return result if way is Way.NOW else value_of(encoded, result)
@@ -205,10 +207,16 @@ class Child:
     def peek(self, address: int, length: int) -> bytes:
         """Bytes of its own memory."""
         __tracebackhide__ = True
+        return self.peeks([Span(address, length)])
+
+    def peeks(self, spans: Iterable[Span]) -> bytes:
+        """The bytes of stretches of its own memory, asked for in one go."""
+        __tracebackhide__ = True
         before = self.session.settle(self.task)
         parts = [
-            self._peek(address + at, min(_PEEK_LIMIT, length - at))
-            for at in range(0, length, _PEEK_LIMIT)
+            self._peek(span.address + at, min(_PEEK_LIMIT, span.length - at))
+            for span in spans
+            for at in range(0, span.length, _PEEK_LIMIT)
         ]
         for part in parts:
             part.before = before

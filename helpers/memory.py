@@ -1,6 +1,6 @@
 """Memory of a child: filled and compared there, so that no bulk data crosses the channel."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -95,13 +95,17 @@ class Memory(Span):
             SetupError: more pieces than memory.
         """
         __tracebackhide__ = True
+        self.begin_holds(pieces, at)()
+
+    def begin_holds(self, pieces: list[Piece], at: Span | None = None) -> Callable[[], None]:
+        """Ask for holds() without waiting; what it gives waits and judges."""
         address = (at or self).address
         wanted = [self.piece(Span(self.address, address - self.address)), *pieces]
         address += sum(piece.length for piece in pieces)
         if address > self.end:
             raise SetupError(f"{address - self.end} bytes more are expected than {self} has")
         wanted.append(self.piece(Span(address, self.end - address)))
-        self.child.compare(self.address, wanted)
+        return self.child.begin_compare(self.address, wanted)
 
     def received(self, parts: Sequence[Span], stream: Sequence[Piece]) -> None:
         """These parts, in this order, must hold the stream, and the rest what it was filled with.
@@ -113,7 +117,11 @@ class Memory(Span):
             SetupError: the parts overlap or lie outside, or the stream does not fit into them.
         """
         __tracebackhide__ = True
-        self.child.compare(self.address, self._with(parts, stream))
+        self.begin_received(parts, stream)()
+
+    def begin_received(self, parts: Sequence[Span], stream: Sequence[Piece]) -> Callable[[], None]:
+        """Ask for received() without waiting; what it gives waits and judges."""
+        return self.child.begin_compare(self.address, self._with(parts, stream))
 
     def _with(self, parts: Sequence[Span], stream: Sequence[Piece]) -> list[Piece]:
         stream = joined(stream)

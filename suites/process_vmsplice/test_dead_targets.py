@@ -20,13 +20,15 @@ def test_dead_targets_leave_nothing(caller, new_child, pipe, expected):
     if expected == Err(EPERM):
         Identity.of(USER).assume(caller)
     before = of_processes(watcher)
-    for number in range(TARGETS):
-        target = new_child(f"target-{number}")
-        memory = target.pages(1, seed=2)
+    targets = [new_child(f"target-{number}") for number in range(TARGETS)]
+    memories = [target.pages(1, seed=2) for target in targets]
+    for target, memory in zip(targets, memories, strict=True):
         part = Span(memory.end, 9) if expected == Err(EFAULT) else memory[:9]
         assert send(caller, target.pid, pipe.write, [part]) == expected
         if expected.ok:
             assert caller.read(pipe.read, sink, 9) == Ok(9)
+    for target in targets:
         target.quit()
+    for target in targets:
         target.wait_death()
     wait_until_gone(watcher, before)

@@ -13,6 +13,8 @@ from helpers.memory import Span
 from helpers.outcome import Err, Ok
 from suites.process_vmsplice.calls import send
 from suites.shared.batch import MOST, batch
+from suites.shared.files import text_of
+from suites.shared.leaks import pinned
 
 pytestmark = needs("process_vmsplice", "foreign-memory")
 
@@ -69,10 +71,7 @@ FAILING = (
 
 def slabs(child):
     """Objects in use of the caches that the call allocates from or holds references into."""
-    fd = child.must.openat(c.AT_FDCWD, "/proc/slabinfo", c.O_RDONLY, 0)
-    memory, text = child.memory(8192), b""
-    while count := child.must.read(fd, memory, memory.length):
-        text += child.peek(memory.address, count)
+    text = text_of(child, "/proc/slabinfo").encode()
     wanted = re.compile(rb"^(mm_struct|task_struct|filp|kmalloc-[\w-]+)\s+(\d+)", re.M)
     return {name: int(number) for name, number in wanted.findall(text)}
 
@@ -128,27 +127,12 @@ def test_a_thousand_calls_that_move_nothing_leave_nothing(
 @needs("root", "disposable")
 def test_pages_are_not_pinned_for_long(caller, target, pipe):
     """As vmsplice(2): nr_foll_pin_acquired and _released of /proc/vmstat stay in step."""
-
-    def pinned():
-        fd = caller.must.openat(c.AT_FDCWD, "/proc/sys/vm/stat_refresh", c.O_WRONLY, 0)
-        caller.must.write(fd, b"1", 1)
-        found = dict(re.findall(r"^nr_foll_pin_(\w+) (\d+)", vmstat(caller), re.M))
-        return int(found.get("acquired", 0)) - int(found.get("released", 0))
-
     memory = target.pages(4, seed=2)
-    before = pinned()
+    before = pinned(caller)
     for _ in range(20):
         assert send(caller, target.pid, pipe.write, [memory]) == Ok(memory.length)
         pipe.holds(memory.piece(memory[:]))
-    assert pinned() == before
-
-
-def vmstat(child):
-    fd = child.must.openat(c.AT_FDCWD, "/proc/vmstat", c.O_RDONLY, 0)
-    memory, text = child.memory(8192), ""
-    while count := child.must.read(fd, memory, memory.length):
-        text += child.peek(memory.address, count).decode()
-    return text
+    assert pinned(caller) == before
 
 
 @pytest.fixture

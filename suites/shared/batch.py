@@ -17,10 +17,14 @@ MOST = 64
 def begin_batch(child: Child, calls: Sequence[tuple[Any, ...]]) -> Pending[list[Result]]:
     """Calls, each given as its name and its arguments, up to MOST; their answers will come."""
     prototypes = abi.prototypes()
-    encoded: list[Encoded] = [
-        binding.encode(prototypes[name], child.numbers.of(name, Abi.NATIVE), arguments)
-        for name, *arguments in calls
-    ]
+    # the same call again and again is encoded once
+    made: dict[int, Encoded] = {}
+    for call in calls:
+        if id(call) not in made:
+            name, *arguments = call
+            number = child.numbers.of(name, Abi.NATIVE)
+            made[id(call)] = binding.encode(prototypes[name], number, arguments)
+    encoded = [made[id(call)] for call in calls]
     transcript, task = child.session.transcript, child.task
 
     def decode(frame: Frame) -> list[Result]:

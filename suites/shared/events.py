@@ -54,8 +54,10 @@ def file_holds(child: Child, fd: int, *pieces: Piece, at: int = 0) -> None:
     """A file holds these pieces from an offset on, and ends there."""
     total = sum(piece.length for piece in pieces)
     memory = child.memory(total + 1, seed=98)
-    assert child.pread64(fd, memory, total + 1, at) == Ok(total)
-    memory.holds(list(pieces))
+    reading = child.soon.pread64(fd, memory, total + 1, at)
+    judge = memory.begin_holds(list(pieces))
+    assert reading.result() == Ok(total)
+    judge()
 
 
 def a_call_that_sleeps_gets_the_bytes(sender: Sender, pipe: Pipe, call: str) -> None:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from helpers.abi import constants as c
 from helpers.child import Child
-from helpers.memory import Memory, Piece
+from helpers.errors import SetupError
+from helpers.memory import Memory, Piece, spans
+from suites.shared.batch import batch
 from suites.shared.events import file_holds
 
 #: Seed of what a file holds.
 CONTENT_SEED = 21
-_TEXT_AT_ONCE = 8192
+_TEXT_AT_ONCE, _READS = 8192, 8
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,14 @@ def disk_file(child: Child, directory: str, length: int, seed: int = CONTENT_SEE
 def text_of(child: Child, path: str) -> str:
     """A text file of the kernel's, as the child sees it; it gives a page or so at a time."""
     fd = int(child.must.openat(c.AT_FDCWD, path, c.O_RDONLY, 0))
-    memory, text = child.memory(_TEXT_AT_ONCE), b""
-    while count := child.must.read(fd, memory, _TEXT_AT_ONCE):
-        text += child.peek(memory.address, count)
+    memory = child.memory(_READS * _TEXT_AT_ONCE)
+    parts = list(spans(memory, _TEXT_AT_ONCE, _READS))
+    calls, text, more = [("read", fd, part, part.length) for part in parts], b"", True
+    while more:
+        counts = [result.value for result in batch(child, calls) if result.ok]
+        if len(counts) < _READS:
+            raise SetupError(f"{path} cannot be read")
+        text += child.peeks(part[:count] for part, count in zip(parts, counts, strict=True))
+        more = all(counts)
     child.queued.close(fd)
     return text.decode()

@@ -7,6 +7,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Ok
+from suites.shared import batch
 from suites.shared.files import text_of
 from suites.shared.mover import Mover
 
@@ -71,8 +72,10 @@ def calls_leave_nothing(mover: Mover, new_child: NewChild, *, hole: bool) -> Non
     first = mover(own, parts)
     before = allocated(watcher)
     pins = pinned(watcher)
-    for _ in range(CALLS):
-        assert mover(own, parts) == first
+    call = (mover.call, mover.target.pid, own, NINE, parts, NINE, 0)
+    for start in range(0, CALLS, batch.MOST):
+        count = min(batch.MOST, CALLS - start)
+        assert batch.batch(mover.caller, [call] * count) == [first] * count
     now = allocated(watcher)
     grown = {name: now[name] - count for name, count in before.items() if name in now}
     assert {name: more for name, more in grown.items() if more >= CALLS // 2} == {}
@@ -83,10 +86,12 @@ def dead_targets_leave_nothing(mover: Mover, new_child: NewChild) -> None:
     """Of a target that was reached and is dead nothing stays."""
     watcher, local = new_child("watcher"), mover.caller.pages(1, seed=1)
     before = of_processes(watcher)
-    for number in range(TARGETS):
-        target = new_child(f"target-{number}")
-        remote = target.pages(1, seed=2)
+    targets = [new_child(f"target-{number}") for number in range(TARGETS)]
+    remotes = [target.pages(1, seed=2) for target in targets]
+    for target, remote in zip(targets, remotes, strict=True):
         assert mover([local[:9]], [remote[:9]], pid=target.pid) == Ok(9)
+    for target in targets:
         target.quit()
+    for target in targets:
         target.wait_death()
     wait_until_gone(watcher, before)

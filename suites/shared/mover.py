@@ -107,8 +107,10 @@ class Mover:
         into, out_of = self.roles(local_parts, remote_parts)
         if count is None:
             count = min(sum(part.length for part in parts) for parts in (into, out_of))
-        sink.received(into, cut(source.pieces(*out_of), 0, count))
-        source.unchanged()
+        judge = sink.begin_received(into, cut(source.pieces(*out_of), 0, count))
+        left_alone = source.begin_holds([])
+        judge()
+        left_alone()
 
 
 def fixtures_of(call: str, *, writes: bool) -> tuple[Any, Any, Any]:

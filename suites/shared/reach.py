@@ -116,19 +116,23 @@ class BetweenMemories:
         made, self._made = self._made, []
         if self._fills:
             stream = [other.piece(part[:count]) for other, part, count in made]
-            for other, _, _ in made:
-                other.unchanged()
+            judges = [other.begin_holds([]) for other, _, _ in made]
             if memory is not None:
-                memory.received(parts, stream)
+                judges.append(memory.begin_received(parts, stream))
+            for judge in judges:
+                judge()
             return
         stream = memory.pieces(*parts) if memory is not None else []
         taken = 0
+        judges = []
         for other, part, count in made:
-            other.received([part], cut(stream, taken, count))
+            judges.append(other.begin_received([part], cut(stream, taken, count)))
             taken += count
-        assert taken == sum(piece.length for piece in stream), f"{taken} bytes were moved"
         if memory is not None:
-            memory.unchanged()
+            judges.append(memory.begin_holds([]))
+        for judge in judges:
+            judge()
+        assert taken == sum(piece.length for piece in stream), f"{taken} bytes were moved"
 
 
 @dataclass(frozen=True)

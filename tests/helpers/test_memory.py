@@ -15,9 +15,10 @@ class Recorder:
     def __init__(self):
         self.content = b""
 
-    def compare(self, address, pieces):
+    def begin_compare(self, address, pieces):
         assert address == BASE
         self.content = b"".join(piece.bytes() for piece in pieces)
+        return lambda: None
 
 
 BASE = 0x1000
