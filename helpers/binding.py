@@ -306,6 +306,11 @@ def take_back(encoded: Encoded, result: Result) -> None:
         ffi.buffer(target)[:] = content
 
 
+def given_back(encoded: Encoded) -> int:
+    """How many bytes the answer has beside the result."""
+    return sum(len(ffi.buffer(target)) for target in encoded.give_back)
+
+
 def number_of(name: str, arch: str, process_vmsplice: int) -> int:
     """The number of a call in an architecture's table.
 

@@ -28,6 +28,8 @@ from helpers.wire import Abi, Frame, Kind, varint
 NO_FILE = (1 << 64) - 1
 #: Bytes that one PEEK may bring.
 _PEEK_LIMIT = 32768
+#: Bytes that a call may give back and still share a message: answers to many have to fit into one.
+_SHORT = 32
 _SHOWN = 16
 _SIGSET_SIZE = 8
 
@@ -99,10 +101,14 @@ class Child:
         if way is Way.QUEUED:
             return self._queue(encoded, entry)
         before = self.session.settle(self.task)
-        soon = way is Way.SOON
-        pending = self._send(encoded, entry, background=way is Way.BEGIN, together=soon)
+        # a call that is waited for travels with the set-up before it
+        joins = way is Way.SOON or (way is not Way.BEGIN and bool(before))
+        pending = self._send(
+            encoded, entry, background=way is Way.BEGIN,
+            together=joins and binding.given_back(encoded) <= _SHORT,
+        )  # fmt: skip
         pending.before = before
-        if soon or way is Way.BEGIN:
+        if way in (Way.SOON, Way.BEGIN):
             return pending
         result = pending.result()
         return result if way is Way.NOW else value_of(encoded, result)

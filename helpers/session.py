@@ -68,10 +68,11 @@ class Pending(Generic[T]):
             SetupError: what the task had to do before failed.
         """
         __tracebackhide__ = True
-        for earlier in self.before:
-            earlier.result()
         if not self.done:
             self.session.wait(self, seconds)
+        if not isinstance(self.error, ChildDied):
+            for earlier in self.before:
+                earlier.result()
         if self.error is not None:
             raise self.error
         return self.value  # type: ignore[return-value] # done, no error: it is there

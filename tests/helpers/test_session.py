@@ -197,7 +197,19 @@ def test_an_answer_means_nothing_when_the_set_up_before_it_failed(peer: Peer) ->
     assert call.done
 
 
-def test_a_child_that_hangs_in_its_set_up_is_said_to(peer: Peer) -> None:
+def test_a_child_that_dies_in_a_call_does_not_die_in_the_set_up_before_it(peer: Peer) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    session.expect(_asked(session, task, "mmap"))
+    before = session.settle(task)
+    call = _asked(session, task, "read")
+    call.before = before
+    peer.say(Kind.EXITED, task.id, 0, varint(1) + varint(11))
+    with pytest.raises(ChildDied, match="in read"):
+        call.result()
+
+
+def test_what_hangs_is_what_is_waited_for(peer: Peer) -> None:
     session = peer.greet()
     session._lost = lambda: MachineLost("eof", "still there")
     task = session.new_task("caller")
@@ -205,7 +217,7 @@ def test_a_child_that_hangs_in_its_set_up_is_said_to(peer: Peer) -> None:
     before = session.settle(task)
     call = _asked(session, task, "read")
     call.before = before
-    with pytest.raises(MachineLost, match="waited for: mmap"):
+    with pytest.raises(MachineLost, match="waited for: read"):
         call.result()
 
 
