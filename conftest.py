@@ -15,8 +15,9 @@ pytest_plugins = (
     "fixtures.steered",
     "fixtures.selection",
     "fixtures.summary",
-    "fixtures.cases",
+    # of hooks alike the one that comes later here is called earlier: requirements, then traits
     "fixtures.traits",
+    "fixtures.cases",
     "fixtures.processes",
     "fixtures.properties",
     "fixtures.pipes",

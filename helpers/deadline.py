@@ -4,10 +4,10 @@ A machine that shares its processors with other work gets later whatever it does
 from running is known (steal time), and is not held against it.
 """
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 #: A deadline comes after so many times its seconds, however busy the host is.
 _AT_MOST = 10
@@ -39,6 +39,8 @@ def stolen(pid: int) -> float:
     """
     longest = 0
     with suppress(OSError, ValueError, IndexError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            longest = max(longest, int((thread / "schedstat").read_text().split()[1]))
+        # once a case: pathlib takes four times as long
+        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:  # noqa: PTH123
+                longest = max(longest, int(file.read().split()[1]))
     return longest / 1e9

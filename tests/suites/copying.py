@@ -7,8 +7,6 @@ memory goes into a pipe by pwritev2(2), a file's bytes by read(2) and write(2).
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from helpers.abi import constants as c
 from helpers.calls import Calls, Way
 from helpers.child import Child
@@ -47,8 +45,8 @@ def _splice(calls: Calls, real: Callable[..., Any]) -> Callable[..., Any]:
     return splice
 
 
-@pytest.fixture(autouse=True)
-def copying(monkeypatch: pytest.MonkeyPatch) -> None:
+def pytest_configure() -> None:
+    """For the whole run: what cases need is asked for before they have fixtures."""
     call_of = Calls.__getattr__
 
     def attribute(self: Calls, name: str) -> Callable[..., Any]:
@@ -56,4 +54,4 @@ def copying(monkeypatch: pytest.MonkeyPatch) -> None:
         replaced = {"vmsplice": _vmsplice, "splice": _splice}.get(name)
         return replaced(self, call) if replaced is not None else call
 
-    monkeypatch.setattr(Calls, "__getattr__", attribute)
+    Calls.__getattr__ = attribute  # type: ignore[method-assign]
