@@ -132,13 +132,16 @@ def platform_of(arch: str) -> Platform:
         ) from None
 
 
-def command_line(platform: Platform, extra: str, init: tuple[str, ...]) -> str:
+def command_line(
+    platform: Platform, extra: str, init: tuple[str, ...], measured: tuple[str, ...] = ()
+) -> str:
     """The kernel's command line: ours, then the kernel's own (so that it wins), then init's.
 
     Args:
         platform: names the console and the limit.
         extra: Kernel.cmdline.
         init: arguments of /init; what follows "--" goes there unchanged (init/main.c).
+        measured: arguments that depend on this host.
 
     Raises:
         UserError: the extra arguments cannot be passed, or all of it is too long.
@@ -148,7 +151,7 @@ def command_line(platform: Platform, extra: str, init: tuple[str, ...]) -> str:
         raise UserError(
             f"cannot pass the kernel arguments {extra!r}: printable ASCII without -- is allowed"
         )
-    ours = (f"console={platform.console}", *platform.arguments, *_KERNEL)
+    ours = (f"console={platform.console}", *platform.arguments, *_KERNEL, *measured)
     text = " ".join((*ours, *words, "--", *init))
     if len(text) >= platform.limit:
         raise UserError(
@@ -217,8 +220,11 @@ def make_plan(
     initrd: Path,
     virtio: bool,
     poweroff: bool = False,
+    measured: tuple[str, ...] = (),
 ) -> QemuPlan:
     """The plan for a kernel, without what only a running process has (log and sockets).
+
+    Measured are kernel arguments that depend on this host.
 
     Raises:
         UserError: no machine for the architecture, bad kernel arguments, or no image.
@@ -233,7 +239,9 @@ def make_plan(
         accelerator=accelerator,
         image=kernel.image,
         initrd=initrd,
-        cmdline=command_line(platform, kernel.cmdline, init_arguments(channel, poweroff=poweroff)),
+        cmdline=command_line(
+            platform, kernel.cmdline, init_arguments(channel, poweroff=poweroff), measured
+        ),
         memory_mb=kernel.memory_mb,
         cpus=kernel.cpus,
         virtio=virtio,

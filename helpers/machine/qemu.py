@@ -14,7 +14,7 @@ from pathlib import Path
 from helpers.deadline import Deadline, stolen
 from helpers.errors import MachineLost, UserError
 from helpers.kernel import Kernel
-from helpers.machine import lifetime
+from helpers.machine import lifetime, tsc
 from helpers.machine.accel import Request, choose, find_qemu
 from helpers.machine.agent import agent_binary
 from helpers.machine.console import clean, excerpt, find_complaint, find_panic, is_final, last_lines
@@ -201,6 +201,7 @@ class QemuMachine:
             initrd=initramfs(self._init or agent_binary(), selection.modules),
             virtio=selection.state != "missing",
             poweroff=self._poweroff,
+            measured=tsc.arguments(kernel.arch) if accelerator.name == "tcg" else (),
         )
         plan = replace(plan, platform=replace(plan.platform, binary=str(binary)))
         return plan, selection, f"{accelerator.name} ({accelerator.why})"

@@ -107,10 +107,11 @@ def test_init_arguments():
 def test_plan_of_a_kernel():
     kernel = replace(KERNEL, memory_mb=128, cpus=2, cmdline="nokaslr")
     plan = make_plan(
-        kernel, accelerator="kvm", channel="serial", initrd=Path("/i"), virtio=False, poweroff=True
-    )
+        kernel, accelerator="kvm", channel="serial", initrd=Path("/i"), virtio=False, poweroff=True,
+        measured=("tsc_early_khz=7",),
+    )  # fmt: skip
     assert (plan.memory_mb, plan.cpus, plan.virtio, plan.accelerator) == (128, 2, False, "kvm")
-    assert plan.cmdline.endswith(" nokaslr -- channel=serial poweroff")
+    assert plan.cmdline.endswith(" tsc_early_khz=7 nokaslr -- channel=serial poweroff")
 
 
 def test_architectures_are_data(monkeypatch):
