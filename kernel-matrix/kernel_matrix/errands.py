@@ -33,9 +33,9 @@ def errand(process: "subprocess.Popen[Any]") -> Iterator[None]:
 def run(
     argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Run one to its end; what it says on both its outputs is stdout."""
+    """Run one to its end, or ours; what it says on both its outputs is stdout."""
     with subprocess.Popen(
-        argv, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        bound(argv, "TERM"), env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace",
     ) as process, errand(process):  # fmt: skip
         output, _ = process.communicate()

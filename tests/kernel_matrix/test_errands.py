@@ -15,22 +15,32 @@ from tests.conftest import environment
 pytestmark = pytest.mark.skipif(not shutil.which("setpriv"), reason="environment: no setpriv")
 
 
+RUNNER = """
+import subprocess, sys
+from kernel_matrix import errands
+subprocess.run(errands.bound([sys.executable, "-c", sys.argv[1]], "INT"))
+"""
+WAITS = """
+import os, signal
+def end(number, frame):
+    os.write(1, b"ended")
+    os._exit(0)
+signal.signal(signal.SIGINT, end)
+os.write(1, b"here\\n")
+while True:
+    signal.pause()
+"""
+
+
 def test_a_program_gets_its_signal_when_we_are_killed():
-    code = (
-        "import subprocess, sys\n"
-        "from kernel_matrix import errands\n"
-        "waits = 'import signal; signal.signal(2, lambda *_: print(\"ended\", flush=True));'\n"
-        "waits += 'print(\"here\", flush=True); signal.pause()'\n"
-        "subprocess.run(errands.bound([sys.executable, '-c', waits], 'INT'))\n"
-    )
     with subprocess.Popen(
-        [sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", RUNNER, WAITS], env=environment(), stdout=subprocess.PIPE, text=True
     ) as runner:
         assert runner.stdout is not None
         assert runner.stdout.readline() == "here\n"
         runner.kill()
         assert select.select([runner.stdout], [], [], 30)[0]
-        assert runner.stdout.read() == "ended\n"
+        assert runner.stdout.read() == "ended"
 
 
 def test_when_we_are_gone_before_it_can_ask_for_that_nothing_is_started(tmp_path):

@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -119,6 +120,16 @@ def killed(place: Path, process: "subprocess.Popen[bytes]", number: int) -> None
     status = process.wait(SOON)
     assert status in {-signal.SIGKILL, cells.Status.INTERRUPTED, 0}, (place / "said").read_text()
     check(place, known)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill", "interrupt"])
+def test_while_a_kernel_is_fetched(tmp_path, monkeypatch, number):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("KERNEL_MATRIX_MIRROR", f"http://127.0.0.1:{deaf.getsockname()[1]}/d")
+        monkeypatch.setenv("KERNEL_MATRIX_CACHE", str(tmp_path / "cache"))
+        process = start(tmp_path, "debian:6.1")
+        until(lambda: any("methods/http" in program for program in marked(tmp_path)), process)
+        killed(tmp_path, process, number)
 
 
 # 142 cases have about 290 lines each time; the first four are before any case.

@@ -214,7 +214,10 @@ class Apt:
         read_end, write_end = os.pipe()
         try:
             process = subprocess.Popen(
-                self._argv("apt-get", "-o", f"APT::Status-Fd={write_end}", "download", *names),
+                errands.bound(
+                    self._argv("apt-get", "-o", f"APT::Status-Fd={write_end}", "download", *names),
+                    "TERM",
+                ),
                 cwd=into,
                 env=_environment(),
                 pass_fds=(write_end,),
