@@ -1,6 +1,7 @@
-"""A bisection of a real kernel's tree: takes minutes, a gigabyte, and the network if need be."""
+"""A bisection of a real kernel's tree: takes minutes, 3 GB, and the network if need be."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -68,3 +69,20 @@ def test_a_kernel(tree, tmp_path):
     assert found["first"]["subject"] == "vmsplice: unknown flags are EPERM"
     assert found["before"]["case"]["verdict"] == "pass"
     assert found["after"]["case"]["observed"].startswith("-1 EPERM")
+    assert judged((tmp_path / "out/bisect.log").read_text()) == {
+        "bad": {COMMITS[-1][0], COMMITS[4][0]},
+        "good": {f"Linux {SERIES}", COMMITS[3][0]},
+        "skip": {COMMITS[2][0]},
+    }
+    trees = subprocess.run(
+        ["git", "-C", tree, "worktree", "list"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert trees.stdout.count("\n") == 1
+
+
+def judged(log: str) -> dict[str, set[str]]:
+    """The subjects of the commits by what git was told of them."""
+    told: dict[str, set[str]] = {}
+    for answer, subject in re.findall(r"^# (bad|good|skip): \[\w+\] (.*)$", log, re.MULTILINE):
+        told.setdefault(answer, set()).add(subject)
+    return told
