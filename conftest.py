@@ -24,6 +24,7 @@ pytest_plugins = (
     "fixtures.memory",
     "fixtures.hugepages",
     "fixtures.modules",
+    "fixtures.swap",
     "fixtures.files",
     "fixtures.identity",
 )

@@ -149,11 +149,6 @@ def _landlock(child: Child) -> str | Unmet:
     return "" if result.ok else f"landlock_create_ruleset() answers {result!r}"
 
 
-def _ram_disk(child: Child) -> str:
-    result = child.openat(c.AT_FDCWD, "/dev/ram0", c.O_RDWR, 0)
-    return "" if result.ok else f"opening /dev/ram0 answers {result!r}"
-
-
 def _guard_pages(child: Child) -> str:
     memory = child.pages(1)
     result = child.madvise(memory, memory.length, c.MADV_GUARD_INSTALL)
@@ -296,7 +291,6 @@ PROBES: Mapping[str, Probe] = {
         ),
     ),
     "landlock": Probe(SkipClass.KERNEL_LACKS, _landlock),
-    "ram-disk": Probe(SkipClass.CONFIG, _ram_disk),
     "user-faults-only": Probe(
         SkipClass.KERNEL_LACKS,
         _answers(

@@ -5,11 +5,12 @@ from errno import ENOMEM
 import pytest
 
 from fixtures.cases import clause, needs, table
+from fixtures.swap import NEEDS as SWAP
+from fixtures.swap import page_out, swapped
 from helpers.abi import constants as c
 from helpers.memory import Piece
 from helpers.outcome import Err, Ok
 from suites.process_vmsplice.calls import send
-from suites.shared import swap
 
 pytestmark = needs("process_vmsplice", "foreign-memory", "root", "disposable")
 
@@ -25,17 +26,17 @@ def write_file(child, path, text):
 
 
 @clause("process_vmsplice:memory:swapped")
-@needs(*swap.NEEDS)
+@needs(*SWAP)
 @table("flags", ("plain", 0), ("nonblock", c.SPLICE_F_NONBLOCK), ("gift", c.SPLICE_F_GIFT))
-def test_memory_in_swap_is_sent(caller, target, new_child, pipe, flags):
+def test_memory_in_swap_is_sent(caller, target, swap_on, pipe, flags):
     memory = target.pages(6, seed=2)
     page = caller.page_size
     part = memory[page : 5 * page] if flags & c.SPLICE_F_GIFT else memory[page + 7 : 5 * page - 7]
-    with swap.on(new_child("keeper")):
-        swap.page_out(target, memory)
+    with swap_on():
+        page_out(target, memory)
         assert send(caller, target.pid, pipe.write, [part], flags) == Ok(part.length)
         pipe.holds(memory.piece(part))
-        assert swap.count(target, memory) == 2, "pages that are not sent stay where they are"
+        assert swapped(target, memory) == 2, "pages that are not sent stay where they are"
         memory.unchanged()
 
 

@@ -13,11 +13,12 @@ from fixtures.cases import clause, needs, table
 from fixtures.observation import Observe
 from fixtures.pipes import Pipe
 from fixtures.processes import NewChild
+from fixtures.swap import NEEDS, SwapOn, page_out
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span
 from helpers.outcome import Ok
-from suites.shared import hugepages, swap
+from suites.shared import hugepages
 from suites.shared.mappings import READ_WRITE
 from suites.shared.observing import first_letter
 
@@ -174,14 +175,14 @@ def test_what_the_other_writes_later_to_a_huge_page_is_not_seen(
 
 
 @clause("vmsplice:sharing:cve-2020-29374")
-@needs(*swap.NEEDS)
+@needs(*NEEDS)
 @ORDERS
 def test_what_the_other_writes_later_to_memory_from_swap_is_not_seen(
-    caller: Child, pipe: Pipe, new_child: NewChild, order: Order
+    caller: Child, pipe: Pipe, swap_on: SwapOn, order: Order
 ) -> None:
     memory = small(caller)
-    with swap.on(new_child("keeper")):
-        swap.page_out(caller, memory)
+    with swap_on():
+        page_out(caller, memory)
         not_seen(caller, pipe, memory, order)
 
 

@@ -6,12 +6,11 @@ from errno import EFAULT
 from fixtures.cases import clause, needs, table
 from fixtures.memory import make_cliff
 from fixtures.pipes import Pipe
-from fixtures.processes import NewChild
+from fixtures.swap import NEEDS, SwapOn, page_out, swapped
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Memory, Piece, Span, cut
 from helpers.outcome import Err, Ok
-from suites.shared import swap
 from suites.shared.mappings import (
     POISONS,
     READABLE,
@@ -174,13 +173,13 @@ def test_a_poisoned_page_cannot_be_filled(caller: Child, pipe: Pipe) -> None:
 
 
 @clause("vmsplice:memory:swapped")
-@needs(*swap.NEEDS)
-def test_memory_in_swap_is_sent(caller: Child, pipe: Pipe, new_child: NewChild) -> None:
+@needs(*NEEDS)
+def test_memory_in_swap_is_sent(caller: Child, pipe: Pipe, swap_on: SwapOn) -> None:
     memory, page = caller.pages(4, seed=1), caller.page_size
     part = memory[7 : 3 * page - 7]
-    with swap.on(new_child("keeper")):
-        swap.page_out(caller, memory)
+    with swap_on():
+        page_out(caller, memory)
         assert caller.vmsplice(pipe.write, [part], 1, 0) == Ok(part.length)
-        assert swap.count(caller, memory) == 1
+        assert swapped(caller, memory) == 1
         pipe.holds(memory.piece(part))
         memory.unchanged()
