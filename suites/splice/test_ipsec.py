@@ -12,7 +12,7 @@ from helpers.child import Child
 from helpers.outcome import Ok
 from suites.shared.files import disk_file
 from suites.splice.associations import ESN, GCM, Association, Netlink, Protection
-from suites.splice.loopback import IPV4, IPV6, Datagrams, Host, datagrams
+from suites.splice.loopback import IPV4, IPV6, Datagrams, Host, datagrams, loopback_narrow
 
 pytestmark = needs("splice", "root", "disposable", "fd:inet-socket", "net-namespaces")
 
@@ -54,7 +54,12 @@ def expect(caller: Child, load_modules: LoadModules, lacking: Lacking) -> Expect
 @clause("splice:safety:file-is-not-decrypted-in-a-packet")
 @table("host", ("ipv4", IPV4), ("ipv6", IPV6))
 @table("protection", ("gcm", GCM), ("esn", ESN))
-@table("packets", ("one", 1), ("several", 3))
+@table(
+    "packets, length, limit",
+    ("one", 1, 1024, 0),
+    ("several", 3, 1024, 0),
+    ("fragments", 1, 3072, 1283),
+)
 def test_a_file_that_arrives_encrypted_is_as_it_was(
     caller: Child,
     pipe: Pipe,
@@ -63,20 +68,24 @@ def test_a_file_that_arrives_encrypted_is_as_it_was(
     host: Host,
     protection: Protection,
     packets: int,
+    length: int,
+    limit: int,
 ) -> None:
     """What came in is decrypted where it is, unless somebody else has it too.
 
     Several packets are sent as one, and taken apart where they are received: udp(7), UDP_SEGMENT.
+    Fragments are put together there.
     """
     pair, association = expect(host, protection)
     file = disk_file(caller, directory, caller.page_size)
     header = caller.memory(8 + protection.iv)
-    length = 1024
     beginnings = range(length - header.length, packets * length - header.length, length)
     for number, start in enumerate(beginnings, 2):
         caller.poke(header.address, _SPI + number.to_bytes(4, "big"))
         caller.must.pwrite64(file.fd, header, 8, start)
     content = file.content()
+    if limit:
+        assert loopback_narrow(caller, pair.sender, limit) == Ok(0)
     if packets > 1:
         size = length.to_bytes(4, "little")
         caller.must.setsockopt(pair.sender, c.IPPROTO_UDP, c.UDP_SEGMENT, size, 4)
