@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from kernel_matrix.expectations import DEVIATION, STALE, TODO, Deviation, Tally, headers
 from kernel_matrix.journal import Case
@@ -187,9 +188,9 @@ def summary(tallies: Mapping[Deviation, Tally]) -> list[str]:
     """A line for each entry: what the run says of it."""
     lines = []
     for deviation, tally in tallies.items():
-        state = STALE if tally.stale else DEVIATION if tally.holds else "unused"
+        state = _state(tally)
         counts = [
-            f"{word} {len({case for _, case in places})} cases on {_kernels(places)}"
+            f"{word} {_cases(places)} on {_kernels(places)}"
             for word, places in (
                 ("holds for", tally.holds),
                 ("stale for", tally.stale),
@@ -200,6 +201,34 @@ def summary(tallies: Mapping[Deviation, Tally]) -> list[str]:
         said = "; ".join(counts) or "says nothing of any case of this run"
         lines.append(f"{state:10} {deviation.place}: {said}")
     return lines
+
+
+def to_json(tallies: Mapping[Deviation, Tally], proposed: str) -> dict[str, Any]:
+    """The same for programs, with the diff, see diff()."""
+    entries = []
+    for deviation, tally in tallies.items():
+        places = {
+            word: [{"kernel": kernel, "case": case} for kernel, case in found]
+            for word, found in vars(tally).items()
+        }
+        about = {
+            "place": deviation.place,
+            "clause": deviation.clause,
+            "cases": list(deviation.cases),
+            "reason": deviation.reason,
+            "reference": deviation.reference,
+        }
+        entries.append({"state": _state(tally), **about, **places})
+    return {"entries": entries, "diff": proposed}
+
+
+def _state(tally: Tally) -> str:
+    return STALE if tally.stale else DEVIATION if tally.holds else "unused"
+
+
+def _cases(places: Iterable[tuple[str, str]]) -> str:
+    number = len({case for _, case in places})
+    return f"{number} case{'s' * (number != 1)}"
 
 
 def _kernels(places: Iterable[tuple[str, str]]) -> str:

@@ -165,7 +165,15 @@ def test_expectations(runs, entries, tmp_path):
     assert f'+    "{PATH}[b]",' in text.splitlines()
     (entries / "process_vmsplice.toml").write_text(ENTRY.replace("*", "b") + 'before = "6.2"\n')
     status, text = invoke("expectations", old)
-    assert (status, text) == (0, "deviation  process_vmsplice.toml:1: holds for 1 cases on x:6.1\n")
+    assert (status, text) == (0, "deviation  process_vmsplice.toml:1: holds for 1 case on x:6.1\n")
+    status, text = invoke("expectations", old, "--json")
+    assert status == 0
+    found = json.loads(text)
+    assert found["diff"] == ""
+    (entry,) = found["entries"]
+    assert (entry["state"], entry["place"]) == ("deviation", "process_vmsplice.toml:1")
+    assert entry["holds"] == [{"kernel": "x:6.1", "case": f"{PATH}[b]"}]
+    assert (entry["stale"], entry["reason"]) == ([], "asks too early")
     status, text = invoke("report", old)
     assert status == 0
     assert "known" in text

@@ -282,6 +282,6 @@ def test_summary_says_of_each_entry_what_the_run_says():
     _, tally = judged(LENGTH, kernel("debian:6.1", "6.1.192", wrong("a"), case("b")))
     assert expectations_update.summary({LENGTH: tally, replace(LENGTH, place="x:1"): Tally()}) == [
         "stale      vmsplice.toml:4: "
-        "holds for 1 cases on debian:6.1; stale for 1 cases on debian:6.1",
+        "holds for 1 case on debian:6.1; stale for 1 case on debian:6.1",
         "unused     x:1: says nothing of any case of this run",
     ]

@@ -1,5 +1,7 @@
 """Known deviations, against a run."""
 
+import json
+
 import click
 
 from kernel_matrix import completion_words
@@ -10,12 +12,15 @@ from kernel_matrix.manifest import ROOT
 
 @click.command(
     epilog=example(
-        "  kernel-matrix expectations\n  kernel-matrix expectations --update | git apply"
+        "  kernel-matrix expectations\n"
+        "  kernel-matrix expectations --update | git apply\n"
+        "  kernel-matrix expectations results/latest --json | jq .entries"
     )
 )
 @click.argument("side", required=False, metavar="[RUN]", shell_complete=completion_words.sides)
 @click.option("--update", is_flag=True, help="Print a diff that makes the entries fit the run.")
-def expectations(side: str | None, update: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def expectations(side: str | None, update: bool, as_json: bool) -> None:
     """Say of each known deviation whether it still holds, in a RUN or the last one.
 
     \b
@@ -35,10 +40,13 @@ def expectations(side: str | None, update: bool) -> None:
     if update:
         click.echo(diff, nl=False)
         return
-    for line in expectations_update.summary(tallies):
-        click.echo(line)
-    if not tallies:
-        click.echo(f"no entry in {place}")
+    if as_json:
+        click.echo(json.dumps(expectations_update.to_json(tallies, diff), indent=1))
+    else:
+        for line in expectations_update.summary(tallies):
+            click.echo(line)
+        if not tallies:
+            click.echo(f"no entry in {place}")
     if diff:
         click.echo("what does not fit: kernel-matrix expectations --update", err=True)
         raise SystemExit(Status.FINDINGS)
