@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from helpers.kernel import Kernel
-from kernel_matrix import build, providers
+from kernel_matrix import build, build_config, build_make, build_source, providers
 from tests.conftest import ROOT, environment
 
 CASES = sorted(Path(__file__).parent.glob("cases_*.py"))
@@ -82,6 +82,29 @@ def test_the_kernels_own_style_checker_has_nothing_to_say():
         check(tree, [*checkpatch, "--no-tree", "-f", str(path)])
     for path in sorted((build.REFERENCE / "patches").glob("*.patch")):
         check(tree, [*checkpatch, str(path)])
+
+
+@pytest.mark.slow
+def test_our_files_compile_without_a_warning(tmp_path):
+    recipe = build.Recipe(FIRST, False, build.NUMBER)
+    build_make.require_tools()
+    with build_source.workplace(FIRST, print) as directory:
+        package = build_source.find_package(directory, FIRST, print)
+        tree = build_source.source(directory, package, print)
+        ours = {f"fs/{name}": build.REFERENCE / name for name in build.OURS}
+        build_source.apply(tree, recipe.patch(), ours)
+        # In a directory of its own: other warnings are another command line, and make would
+        # compile everything again.
+        objects, log = tmp_path / "objects", tmp_path / "log"
+        objects.mkdir()
+        options = tmp_path / "asked.config"
+        options.write_text(build_config.text_of(build_config.merged(recipe.fragments, FIRST)))
+        asked = {"KCONFIG_ALLCONFIG": str(options)}
+        build_make.make(tree, objects, ["allnoconfig"], log=log, environment=asked)
+        build_make.make(tree, objects, ["W=1", "fs/splice.o"], log=log)
+    printed = log.read_text()
+    assert "  CC      fs/splice.o" in printed
+    assert re.findall(r".*process_vmsplice\S*:\d+.*warning:.*", printed) == []
 
 
 def check(tree, argv):
