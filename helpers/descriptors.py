@@ -79,7 +79,7 @@ class Mode:
     @classmethod
     def start(cls, child: Child, fd: int) -> Callable[[], "Mode"]:
         """Ask for it without waiting; what it gives waits."""
-        pending = child.begin.fcntl(fd, c.F_GETFL, 0)
+        pending = child.soon.fcntl(fd, c.F_GETFL, 0)
 
         def judge() -> Mode:
             flags = pending.result().value
@@ -110,15 +110,15 @@ def _one(ask: Callable[[Child], Any]) -> Start:
 
 
 def _path(path: str, flags: int) -> Start:
-    return _one(lambda child: child.begin.openat(c.AT_FDCWD, path, flags, 0))
+    return _one(lambda child: child.soon.openat(c.AT_FDCWD, path, flags, 0))
 
 
 def _file(flags: int) -> Start:
     def start(child: Child, directory: str) -> Callable[[], Result]:
         path = new_path(child, directory, "file")
         create = c.O_RDWR | c.O_CREAT | c.O_EXCL
-        made = child.begin.openat(c.AT_FDCWD, path, create, 0o666)
-        opened = child.begin.openat(c.AT_FDCWD, path, flags, 0)
+        made = child.soon.openat(c.AT_FDCWD, path, create, 0o666)
+        opened = child.soon.openat(c.AT_FDCWD, path, flags, 0)
 
         def finish() -> Result:
             _write_content(child, made.result())
@@ -131,7 +131,7 @@ def _file(flags: int) -> Start:
 
 
 def _memfd(child: Child, directory: str) -> Callable[[], Result]:
-    made = child.begin.memfd_create("kind", c.MFD_ALLOW_SEALING)
+    made = child.soon.memfd_create("kind", c.MFD_ALLOW_SEALING)
 
     def finish() -> Result:
         result: Result = made.result()
@@ -163,34 +163,34 @@ def _first_of(ask: Callable[[Child, Any], Any], end: int = 0) -> Start:
 
 
 def _pipe(end: int) -> Start:
-    return _first_of(lambda child, fds: child.begin.pipe2(fds, 0), end)
+    return _first_of(lambda child, fds: child.soon.pipe2(fds, 0), end)
 
 
 def _fifo(child: Child, directory: str) -> Callable[[], Result]:
     path = new_path(child, directory, "fifo")
-    child.begin.mknodat(c.AT_FDCWD, path, c.S_IFIFO | 0o666, 0)
-    opened = child.begin.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
+    child.soon.mknodat(c.AT_FDCWD, path, c.S_IFIFO | 0o666, 0)
+    opened = child.soon.openat(c.AT_FDCWD, path, c.O_RDWR, 0)
     finish: Callable[[], Result] = opened.result
     return finish
 
 
 def _signalfd(child: Child) -> Any:
-    return child.begin.signalfd4(-1, abi.new("uint64_t *", 0), _SIGNAL_SET_SIZE, 0)
+    return child.soon.signalfd4(-1, abi.new("uint64_t *", 0), _SIGNAL_SET_SIZE, 0)
 
 
 def _perf_event(child: Child) -> Any:
     # the first words of struct perf_event_attr: type, size, config
     attributes = abi.new("uint32_t[16]", [_SOFTWARE, _ATTR_SIZE, _DUMMY])
-    return child.begin.perf_event_open(attributes, 0, -1, -1, 0)
+    return child.soon.perf_event_open(attributes, 0, -1, -1, 0)
 
 
 def _io_uring(child: Child) -> Any:
-    return child.begin.io_uring_setup(1, abi.new(f"uint8_t[{_IO_URING_PARAMS_SIZE}]"))
+    return child.soon.io_uring_setup(1, abi.new(f"uint8_t[{_IO_URING_PARAMS_SIZE}]"))
 
 
 def _bpf_map(child: Child) -> Any:
     # the first words of union bpf_attr for this command: type, key size, value size, entries
-    return child.begin.bpf(_MAP_CREATE, abi.new("uint32_t[4]", [_ARRAY, 4, 8, 1]), 16)
+    return child.soon.bpf(_MAP_CREATE, abi.new("uint32_t[4]", [_ARRAY, 4, 8, 1]), 16)
 
 
 #: The 25 kinds that the LTP enumerates in its tst_fd, and some more.
@@ -209,23 +209,23 @@ KINDS = (
     Kind("fifo-read-write", _fifo),
     Kind(
         "unix-socket",
-        _first_of(lambda child, fds: child.begin.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds)),
+        _first_of(lambda child, fds: child.soon.socketpair(c.AF_UNIX, c.SOCK_STREAM, 0, fds)),
     ),
-    Kind("inet-socket", _one(lambda child: child.begin.socket(c.AF_INET, c.SOCK_STREAM, 0)), False),
-    Kind("epoll", _one(lambda child: child.begin.epoll_create1(0))),
-    Kind("eventfd", _one(lambda child: child.begin.eventfd2(0, 0))),
+    Kind("inet-socket", _one(lambda child: child.soon.socket(c.AF_INET, c.SOCK_STREAM, 0)), False),
+    Kind("epoll", _one(lambda child: child.soon.epoll_create1(0))),
+    Kind("eventfd", _one(lambda child: child.soon.eventfd2(0, 0))),
     Kind("signalfd", _one(_signalfd)),
-    Kind("timerfd", _one(lambda child: child.begin.timerfd_create(c.CLOCK_MONOTONIC, 0))),
-    Kind("pidfd", _one(lambda child: child.begin.pidfd_open(child.pid, 0)), False),
-    Kind("inotify", _one(lambda child: child.begin.inotify_init1(0)), False),
-    Kind("fanotify", _one(lambda child: child.begin.fanotify_init(0, 0)), False),
-    Kind("userfaultfd", _one(lambda child: child.begin.userfaultfd(0)), False),
+    Kind("timerfd", _one(lambda child: child.soon.timerfd_create(c.CLOCK_MONOTONIC, 0))),
+    Kind("pidfd", _one(lambda child: child.soon.pidfd_open(child.pid, 0)), False),
+    Kind("inotify", _one(lambda child: child.soon.inotify_init1(0)), False),
+    Kind("fanotify", _one(lambda child: child.soon.fanotify_init(0, 0)), False),
+    Kind("userfaultfd", _one(lambda child: child.soon.userfaultfd(0)), False),
     Kind("perf-event", _one(_perf_event), False),
     Kind("io-uring", _one(_io_uring), False),
     Kind("bpf-map", _one(_bpf_map), False),
-    Kind("fsopen", _one(lambda child: child.begin.fsopen("proc", 0)), False),
-    Kind("fspick", _one(lambda child: child.begin.fspick(c.AT_FDCWD, "/proc", 0)), False),
-    Kind("open-tree", _one(lambda child: child.begin.open_tree(c.AT_FDCWD, "/proc", 0)), False),
+    Kind("fsopen", _one(lambda child: child.soon.fsopen("proc", 0)), False),
+    Kind("fspick", _one(lambda child: child.soon.fspick(c.AT_FDCWD, "/proc", 0)), False),
+    Kind("open-tree", _one(lambda child: child.soon.open_tree(c.AT_FDCWD, "/proc", 0)), False),
     Kind("memfd", _memfd),
-    Kind("memfd-secret", _one(lambda child: child.begin.memfd_secret(0)), False),
+    Kind("memfd-secret", _one(lambda child: child.soon.memfd_secret(0)), False),
 )
