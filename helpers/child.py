@@ -148,7 +148,7 @@ class Child:
 
     def _queue(self, encoded: binding.Encoded, entry: Abi) -> None:
         """A call that must succeed; nobody waits for it before the next call that counts."""
-        pending = self._send(encoded, entry, together=not encoded.give_back)
+        pending = self._send(encoded, entry, together=binding.given_back(encoded) <= _SHORT)
         decode = pending.decode
 
         def required(frame: Frame) -> Result:

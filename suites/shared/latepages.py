@@ -45,8 +45,10 @@ class LatePages:
         made = cls(handler, memory, fd, handler.pages(1, seed=LATE), protected)
         features = c.UFFD_FEATURE_PAGEFAULT_FLAG_WP if protected else 0
         mode = c.UFFDIO_REGISTER_MODE_WP if protected else c.UFFDIO_REGISTER_MODE_MISSING
-        made._ioctl(c.UFFDIO_API, c.UFFD_API, features, 0)
-        made._ioctl(c.UFFDIO_REGISTER, late.address, page, mode, 0)
+        api: Any = abi.new("uint64_t[3]", (c.UFFD_API, features, 0))
+        area: Any = abi.new("uint64_t[4]", (late.address, page, mode, 0))
+        handler.queued.ioctl(fd, c.UFFDIO_API, api)
+        handler.queued.ioctl(fd, c.UFFDIO_REGISTER, area)
         if protected:
             made.protect()
         return made
