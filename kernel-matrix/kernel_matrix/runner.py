@@ -331,7 +331,8 @@ class Run:
             problem = f"cannot write to {self.directory}: {error.strerror}"
             cell.summary = replace(summary, problem=problem, blame=Status.HARNESS)
         try:
-            self._phase(cell, "failed" if summary.problem else "done", summary.problem)
+            blamed = "failed" if cell.summary.blame is not Status.CLEAN else "left out"
+            self._phase(cell, blamed if cell.summary.problem else "done", cell.summary.problem)
         finally:
             # whatever happens to a thread, nobody waits for it for ever
             with self._lock:
