@@ -110,7 +110,8 @@ def disk_argv(plan: DiskPlan) -> list[str]:
     argv = [
         platform.binary,
         *("-no-user-config", "-nodefaults", "-display", "none"),
-        *("-machine", platform.machine, "-accel", plan.accelerator, "-cpu", platform.cpu),
+        *("-machine", platform.machine, "-accel", plan.accelerator),
+        *("-cpu", platform.cpu_for(plan.accelerator)),
         *("-smp", str(plan.cpus), "-m", str(plan.memory_mb)),
         "-no-reboot",
         *("-chardev", console, "-serial", "chardev:console"),

@@ -44,7 +44,7 @@ PLAN = DiskPlan(
 def test_whole_command_line() -> None:
     assert shlex.join(disk_argv(PLAN)) == (
         "qemu-system-x86_64 -no-user-config -nodefaults -display none"
-        " -machine q35 -accel tcg -cpu max -smp 1 -m 1024 -no-reboot"
+        " -machine q35 -accel tcg -cpu max,la57=off,erms=off,fsrm=off -smp 1 -m 1024 -no-reboot"
         " -chardev socket,id=console,fd=4,logfile=/l/console-1.log,logappend=off"
         " -serial chardev:console -chardev socket,id=serial,fd=5 -serial chardev:serial"
         " -device virtio-serial-pci,max_ports=2 -chardev socket,id=virtio,fd=7"

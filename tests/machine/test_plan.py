@@ -42,7 +42,7 @@ def options(argv: list[str], name: str) -> list[str]:
 def test_whole_command_line():
     assert shlex.join(qemu_argv(PLAN)) == (
         "qemu-system-x86_64 -no-user-config -nodefaults -display none"
-        " -machine q35 -accel tcg -cpu max -smp 1 -m 256 -no-reboot"
+        " -machine q35 -accel tcg -cpu max,la57=off,erms=off,fsrm=off -smp 1 -m 256 -no-reboot"
         " -chardev file,id=console,append=off,path=/l/console-1.log -serial chardev:console"
         " -chardev socket,id=serial,fd=5 -serial chardev:serial"
         " -device virtio-serial-pci,max_ports=2 -chardev socket,id=virtio,fd=7"
@@ -56,6 +56,7 @@ def test_whole_command_line():
     ("change", "option", "expected"),
     [
         ({"accelerator": "kvm"}, "-accel", ["kvm"]),
+        ({"accelerator": "kvm"}, "-cpu", ["max"]),
         ({"memory_mb": 512}, "-m", ["512"]),
         ({"cpus": 2}, "-smp", ["2"]),
         ({"virtio": False}, "-device", []),
