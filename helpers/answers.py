@@ -1,5 +1,6 @@
 """What the agent's answers say: of its machine, of a task, of a case that ended."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from signal import Signals
 
@@ -142,6 +143,24 @@ def task_state(frame: Frame) -> TaskState:
     head = call.split(" ", 1)[0].strip()
     number = int(head) if head.lstrip("-").isdigit() else None
     return TaskState(letter, number, wchan.strip(), unanswered, head == "request")
+
+
+def end_of_case(frame: Frame, label: Callable[[int], str]) -> EndOfCase:
+    """Take an ENDED apart; label names a child by its number."""
+    reader = Reader(frame.body, "ENDED")
+    taint = reader.varint()
+    killed = tuple(
+        Killed(label(reader.varint()), reader.text(), reader.text())
+        for _ in range(reader.count(wire.MAX_CHILDREN))
+    )
+    stuck = tuple(
+        Stuck(label(reader.varint()), reader.varint(), reader.text(), reader.text())
+        for _ in range(reader.count(4 * wire.MAX_CHILDREN))
+    )
+    values = [reader.varint() for _ in range(reader.count(len(wire.COUNTERS)))]
+    reader.end()
+    counters = {n: v - 1 for n, v in zip(wire.COUNTERS, values, strict=False) if v}
+    return EndOfCase(taint, killed, stuck, counters)
 
 
 def death(how: int, code: int) -> str:

@@ -21,7 +21,8 @@ from helpers.calls import (
 )
 from helpers.memory import Addresses, Memory, Piece, Span, joined
 from helpers.outcome import Result
-from helpers.session import Hang, Pending, Session
+from helpers.pending import Hang, Pending
+from helpers.session import Session
 from helpers.wire import Abi, Frame, Kind, varint
 
 #: mmap()'s descriptor where there is no file: -1 in a register.

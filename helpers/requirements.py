@@ -11,7 +11,7 @@ from helpers.child import Child
 from helpers.descriptors import KINDS, Kind, cannot
 from helpers.errors import MachineLost
 from helpers.outcome import Err, Result
-from helpers.session import Hang
+from helpers.pending import Hang
 
 
 class SkipClass(Enum):

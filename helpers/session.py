@@ -6,15 +6,15 @@ depend on each other's answers costs one round trip. Nothing here knows pytest.
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from helpers import answers, wire
 from helpers.abi.constants import SIGCHLD
-from helpers.answers import EndOfCase, Hello, Killed, Stuck, Task, TaskState
+from helpers.answers import EndOfCase, Hello, Task, TaskState
 from helpers.channel import Channel
 from helpers.deadline import Deadline
 from helpers.errors import MachineLost, ProtocolError, SetupError
+from helpers.pending import ChildDied, Hang, Pending
 from helpers.transcript import Transcript
 from helpers.wire import End, Frame, How, Kind, Reader
 
@@ -32,54 +32,6 @@ AGENT_SECONDS = 10.0
 SPARES = 2
 #: Milliseconds that the agent waits for killed children to die.
 KILL_MILLISECONDS = 10_000
-
-
-class ChildDied(AssertionError):
-    """A child died that should have answered; the message says how."""
-
-
-class Hang(AssertionError):
-    """A child did not answer in time; the message has its state, call and wait channel."""
-
-
-@dataclass(eq=False)
-class Pending(Generic[T]):
-    """An answer that is on its way."""
-
-    session: "Session"
-    task: Task | None
-    what: object
-    decode: Callable[[Frame], T]
-    done: bool = False
-    value: T | None = None
-    error: Exception | None = None
-    #: Set-up that the same task was asked for earlier: the answer means nothing if it failed.
-    before: "Sequence[Pending[object]]" = ()
-    #: Whose requests are worked off before those that it is sent later; None: nobody's.
-    line: Task | None = None
-
-    def result(self, seconds: float | None = None) -> T:
-        """Wait for the answer.
-
-        Raises:
-            Hang: it did not come in time.
-            ChildDied: the child died instead.
-            MachineLost: the machine did.
-            SetupError: what the task had to do before failed.
-        """
-        __tracebackhide__ = True
-        if not self.done:
-            self.session.wait(self, seconds)
-        if not isinstance(self.error, ChildDied):
-            for earlier in self.before:
-                earlier.result()
-        if self.error is not None:
-            raise self.error
-        return self.value  # type: ignore[return-value] # done, no error: it is there
-
-    def resolve(self, value: T | None, error: Exception | None) -> None:
-        """Called by the session, once."""
-        self.done, self.value, self.error = True, value, error
 
 
 class Session:
@@ -418,7 +370,9 @@ class Session:
         if not self._asked and not flags:
             return EndOfCase(self._taint, (), (), {})
         body = wire.varint(flags) + wire.varint(int(KILL_MILLISECONDS * self.scale))
-        pending = self.post(Kind.END, None, body, self._ended, what="END")
+        pending = self.post(
+            Kind.END, None, body, lambda frame: answers.end_of_case(frame, self._label), what="END"
+        )
         ending = self._seq
         # asked for in the same message, they are made while the host keeps its books
         self._spares.clear()
@@ -431,22 +385,6 @@ class Session:
         self._spares += made
         self._asked, self._taint = False, ended.taint
         return ended
-
-    def _ended(self, frame: Frame) -> EndOfCase:
-        reader = Reader(frame.body, "ENDED")
-        taint = reader.varint()
-        killed = tuple(
-            Killed(self._label(reader.varint()), reader.text(), reader.text())
-            for _ in range(reader.count(wire.MAX_CHILDREN))
-        )
-        stuck = tuple(
-            Stuck(self._label(reader.varint()), reader.varint(), reader.text(), reader.text())
-            for _ in range(reader.count(4 * wire.MAX_CHILDREN))
-        )
-        values = [reader.varint() for _ in range(reader.count(len(wire.COUNTERS)))]
-        reader.end()
-        counters = {n: v - 1 for n, v in zip(wire.COUNTERS, values, strict=False) if v}
-        return EndOfCase(taint, killed, stuck, counters)
 
     def _label(self, number: int) -> str:
         task = self.tasks.get(number)

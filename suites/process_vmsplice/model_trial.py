@@ -14,7 +14,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Piece
 from helpers.outcome import Result
-from helpers.session import ChildDied, Hang, Pending
+from helpers.pending import ChildDied, Hang, Pending
 from suites.process_vmsplice.model import SLEEPS, Call, Descriptor, Prediction, done, predict
 from suites.process_vmsplice.model_memory import CALL, Frame
 from suites.process_vmsplice.model_pipe import ModelPipe, Slot, Stretch

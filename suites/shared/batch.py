@@ -7,7 +7,7 @@ from helpers import abi, binding
 from helpers.binding import Encoded
 from helpers.child import Child
 from helpers.outcome import Result, from_register
-from helpers.session import Pending
+from helpers.pending import Pending
 from helpers.wire import Abi, Frame, Kind, Reader, varint
 
 #: Calls that one message may have: WIRE_MAX_CALLS.

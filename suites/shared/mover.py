@@ -11,7 +11,7 @@ from helpers.binding import Segment
 from helpers.child import Child
 from helpers.memory import Memory, Span, cut
 from helpers.outcome import Result
-from helpers.session import Pending
+from helpers.pending import Pending
 from suites.shared.reach import BetweenMemories, Scene
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from fixtures.processes import NewChild
 from helpers.abi import constants as c
 from helpers.memory import Memory, Piece, Span
 from helpers.outcome import Err, Ok, Result
-from helpers.session import Pending
+from helpers.pending import Pending
 from suites.shared.latepages import LATE, LatePages
 from suites.shared.mover import Mover
 

@@ -7,7 +7,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Span
 from helpers.outcome import Ok, Result, errno_name
-from helpers.session import Pending
+from helpers.pending import Pending
 from suites.shared.files import text_of
 from suites.shared.sender import Sender
 

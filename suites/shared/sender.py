@@ -8,7 +8,7 @@ from helpers.binding import Segment
 from helpers.child import Child
 from helpers.memory import Memory
 from helpers.outcome import Result
-from helpers.session import Pending
+from helpers.pending import Pending
 
 #: (calls of a child, descriptor, segments, their number, flags) -> what the call gives
 Make = Callable[[Any, int, Any, int, int], Any]

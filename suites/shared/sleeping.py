@@ -13,7 +13,7 @@ from helpers import abi
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Err, Ok, Result
-from helpers.session import Pending
+from helpers.pending import Pending
 
 
 @dataclass(frozen=True)

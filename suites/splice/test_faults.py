@@ -7,7 +7,7 @@ from fixtures.pipes import Pipe
 from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.outcome import Ok, Result
-from helpers.session import Pending
+from helpers.pending import Pending
 from suites.shared.files import File, memfd
 from suites.shared.latepages import LatePages
 

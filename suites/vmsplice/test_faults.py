@@ -10,7 +10,7 @@ from helpers.abi import constants as c
 from helpers.child import Child
 from helpers.memory import Piece
 from helpers.outcome import Ok, Result
-from helpers.session import Pending
+from helpers.pending import Pending
 from suites.shared.latepages import LATE, LatePages
 from suites.shared.observing import sleeps_or_answers
 

@@ -8,7 +8,8 @@ import pytest
 from helpers import wire
 from helpers.answers import Task
 from helpers.errors import MachineLost, SetupError
-from helpers.session import ChildDied, Pending, Session
+from helpers.pending import ChildDied, Pending
+from helpers.session import Session
 from helpers.wire import Kind, blob, varint
 
 HELLO = wire.MAGIC + varint(wire.VERSION) + blob(b"role=local\npage_size=4096\ntaint=0\n")
