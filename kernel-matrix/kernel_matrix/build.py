@@ -123,20 +123,26 @@ def kernel(recipe: Recipe, say: Say, plant: Plant | None = None) -> Path:
             "another series needs a patch in kernel-matrix/reference/patches"
         )
     build_make.require_tools()
-    with build_source.workplace(recipe.series, say) as directory:
-        package = build_source.find_package(directory, recipe.series, say)
-        patch = recipe.patch()
-        options = build_config.merged(recipe.fragments, recipe.series)
+    patch = recipe.patch()
+    options = build_config.merged(recipe.fragments, recipe.series)
+    name = f"{recipe.name}+{plant.name}" if plant else recipe.name
+
+    def place(package: build_source.Package) -> Path:
         inputs = build_source.digest(
             package.version, package.sha256, patch, build_config.text_of(options),
             build_make.compiler(), *((REFERENCE / name).read_text() for name in OURS),
             *([plant.digest] if plant else []),
         )  # fmt: skip
-        name = f"{recipe.name}+{plant.name}" if plant else recipe.name
-        final = (
-            cache_dir() / "kernels" / "reference"
-            / f"{name}_{package.version}_{inputs[:12]}"
-        )  # fmt: skip
+        built = cache_dir() / "kernels" / "reference"
+        return built / f"{name}_{package.version}_{inputs[:12]}"
+
+    # What is there is not waited for while another kernel of the series is built.
+    known = build_source.fresh_package(build_source.directory_of(recipe.series))
+    if known is not None and (place(known) / "kernel.json").is_file():
+        return place(known)
+    with build_source.workplace(recipe.series, say) as directory:
+        package = build_source.find_package(directory, recipe.series, say)
+        final = place(package)
         if (final / "kernel.json").is_file():
             return final
         tree = build_source.source(directory, package, say)

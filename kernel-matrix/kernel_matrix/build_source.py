@@ -54,6 +54,11 @@ class Package:
         return f"linux-source-{self.series}"
 
 
+def directory_of(series: str) -> Path:
+    """Where a series is built; perhaps not there yet."""
+    return cache_dir() / "builds" / series
+
+
 @contextmanager
 def workplace(series: str, say: Say) -> Iterator[Path]:
     """The directory of a series, locked against all others that want to change it.
@@ -61,7 +66,7 @@ def workplace(series: str, say: Say) -> Iterator[Path]:
     Raises:
         UserError: the cache cannot be written.
     """
-    directory = cache_dir() / "builds" / series
+    directory = directory_of(series)
     try:
         directory.mkdir(parents=True, exist_ok=True)
         file = (directory / "in-use").open("w")
@@ -96,6 +101,14 @@ def newest(lists: Iterable[tuple[str, bytes]], series: str) -> Package | None:
     return max(found, key=lambda package: debversion.key(package.version), default=None)
 
 
+def fresh_package(directory: Path) -> Package | None:
+    """What the mirror had not long ago; None if that is not known. Needs no lock."""
+    file = directory / "package.json"
+    known = _load(file)
+    fresh = known is not None and 0 <= time.time() - file.stat().st_mtime < FRESH_SECONDS
+    return known if fresh else None
+
+
 def find_package(directory: Path, series: str, say: Say) -> Package:
     """The package to build from: the mirror's newest, or without a mirror the one unpacked.
 
@@ -103,8 +116,8 @@ def find_package(directory: Path, series: str, say: Say) -> Package:
         NotAvailable: the mirror has none of this series.
         UserError: the mirror cannot be asked and nothing is unpacked.
     """
-    known = _load(directory / "package.json")
-    if known and 0 <= time.time() - (directory / "package.json").stat().st_mtime < FRESH_SECONDS:
+    known = fresh_package(directory)
+    if known is not None:
         return known
     try:
         # For its side effect: the lists are fetched if they are not fresh.

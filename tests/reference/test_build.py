@@ -114,6 +114,19 @@ def test_it_is_built_once_with_its_log_beside_it(place):
     assert place.half_made() == []
 
 
+def test_what_is_built_does_not_wait_for_another_build(place):
+    place.unpacked()
+    first = place.build()
+
+    def waits(line):
+        raise AssertionError(line)
+
+    with build_source.workplace("6.12", waits):
+        assert build.kernel(build.Recipe("6.12", False, 548), waits) == first
+        with pytest.raises(AssertionError, match="waiting for another"):
+            build.kernel(build.Recipe("6.12", True, 548), waits)
+
+
 def test_what_it_takes_of_the_disk_is_said_at_first(place):
     place.unpacked()
     place.build(debug=True)
