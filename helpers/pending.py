@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from helpers.answers import Task
+from helpers.errors import SetupError
 from helpers.wire import Frame
 
 if TYPE_CHECKING:
@@ -47,14 +48,26 @@ class Pending(Generic[T]):
             SetupError: what the task had to do before failed.
         """
         __tracebackhide__ = True
-        if not self.done:
-            self.session.wait(self, seconds)
+        try:
+            if not self.done:
+                self.session.wait(self, seconds)
+        except Hang:
+            self._check_before()
+            raise
+        self._check_before()
         if not isinstance(self.error, ChildDied):
             for earlier in self.before:
                 earlier.result()
         if self.error is not None:
             raise self.error
         return self.value  # type: ignore[return-value] # done, no error: it is there
+
+    def _check_before(self) -> None:
+        """Set-up that failed explains a hang or a death as well as an answer."""
+        __tracebackhide__ = True
+        for earlier in self.before:
+            if isinstance(earlier.error, SetupError):
+                raise earlier.error
 
     def resolve(self, value: T | None, error: Exception | None) -> None:
         """Called by the session, once."""

@@ -6,6 +6,7 @@ depend on each other's answers costs one round trip. Nothing here knows pytest.
 
 import socket
 from collections.abc import Callable, Sequence
+from errno import ECONNRESET, EPIPE, ESRCH
 from typing import TypeVar
 
 from helpers import answers, wire
@@ -20,6 +21,8 @@ from helpers.wire import End, Frame, How, Kind, Reader
 
 T = TypeVar("T")
 
+#: What the agent answers where it passes on a request to a child that is no more.
+_GONE = (ESRCH, EPIPE, ECONNRESET)
 #: END without counters.
 NOTHING_MORE = End(0)
 
@@ -67,7 +70,6 @@ class Session:
         #: Children of the agent itself that this case has wanted so far.
         self.children = 0
         self._asked = True
-        self._taint = 0
 
     # -- the stream
 
@@ -116,10 +118,8 @@ class Session:
                 self._resolve(frame)
         elif frame.kind is Kind.EXITED:
             self._exited(frame)
-        elif frame.kind is Kind.ERROR and frame.seq == 0:
-            reader = Reader(frame.body, "ERROR")
-            reader.varint()
-            raise ProtocolError(f"the agent gave up: {reader.text()}")
+        elif frame.kind is Kind.ERROR:
+            self._refused(frame)
         else:
             self._resolve(frame)
 
@@ -131,19 +131,28 @@ class Session:
             )
         return task
 
-    def _resolve(self, frame: Frame) -> None:
+    def _answered(self, frame: Frame) -> Pending[object]:
         pending = self._pending.pop((frame.child, frame.seq), None)
         if pending is None:
             raise ProtocolError(
                 f"the agent sent a {frame.kind.name} of child {frame.child} that answers no request"
             )
-        if frame.kind is Kind.ERROR:
-            reader = Reader(frame.body, "ERROR")
-            number, text = reader.varint(), reader.text()
-            pending.resolve(
-                None, SetupError(f"{pending.what}: the agent refused: {text} (errno {number})")
-            )
-            return
+        return pending
+
+    def _refused(self, frame: Frame) -> None:
+        reader = Reader(frame.body, "ERROR")
+        number, text = reader.varint(), reader.text()
+        if frame.child and number in _GONE:
+            return  # asked after its death, of which we are told too: that is the answer
+        if frame.seq == 0:
+            raise ProtocolError(f"the agent gave up: {text}")
+        pending = self._answered(frame)
+        pending.resolve(
+            None, SetupError(f"{pending.what}: the agent refused: {text} (errno {number})")
+        )
+
+    def _resolve(self, frame: Frame) -> None:
+        pending = self._answered(frame)
         try:
             value = pending.decode(frame)
         except ProtocolError:
@@ -275,7 +284,10 @@ class Session:
         if task is None:
             return self._silent(pending.what)
         state = self._state_within(task, pending.what)
-        return Hang(f"{task.label} {task.pid} did not come back from {pending.what}: {state}")
+        what = str(pending.what)
+        if any(not earlier.done for earlier in pending.before):
+            what += ", or from set-up that was asked for with it"
+        return Hang(f"{task.label} {task.pid} did not come back from {what}: {state}")
 
     def _silent(self, what: object) -> MachineLost:
         lost = self._lost()
@@ -354,10 +366,11 @@ class Session:
         """Let the case take as long as it wants: somebody looks at it."""
         self._case_deadline = None
 
-    def end_case(self, flags: End = NOTHING_MORE, spares: int = SPARES) -> EndOfCase:
+    def end_case(self, flags: End = NOTHING_MORE, spares: int = SPARES) -> EndOfCase | None:
         """Have the agent kill what the case left, and report.
 
-        A case that wanted nothing of the machine, because it was skipped before, leaves nothing.
+        A case that wanted nothing of the machine, because it was skipped before, leaves nothing:
+        None, and the agent is not asked.
 
         Args:
             flags: what else to report.
@@ -368,7 +381,7 @@ class Session:
         """
         self._case_deadline = None
         if not self._asked and not flags:
-            return EndOfCase(self._taint, (), (), {})
+            return None
         body = wire.varint(flags) + wire.varint(int(KILL_MILLISECONDS * self.scale))
         pending = self.post(
             Kind.END, None, body, lambda frame: answers.end_of_case(frame, self._label), what="END"
@@ -383,7 +396,7 @@ class Session:
         self._pending = {key: left for key, left in self._pending.items() if key[1] > ending}
         self._setup.clear()
         self._spares += made
-        self._asked, self._taint = False, ended.taint
+        self._asked = False
         return ended
 
     def _label(self, number: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from helpers import wire
 from helpers.answers import Task
 from helpers.errors import MachineLost, SetupError
-from helpers.pending import ChildDied, Pending
+from helpers.pending import ChildDied, Hang, Pending
 from helpers.session import Session
 from helpers.wire import Kind, blob, varint
 
@@ -210,6 +210,63 @@ def test_a_child_that_dies_in_a_call_does_not_die_in_the_set_up_before_it(peer: 
         call.result()
 
 
+@pytest.mark.parametrize("ends", ["hangs", "dies"])
+def test_a_failed_set_up_explains_a_hang_and_a_death(peer: Peer, ends: str) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    setup = _asked(session, task, "write")
+    call = _asked(session, task, "read")
+    call.before = [setup]
+    setup.resolve(None, SetupError("write failed: EBADF"))
+    if ends == "dies":
+        call.resolve(None, ChildDied("killed by SIGKILL in read"))
+    _tells_the_state(peer, seq=3)
+    with pytest.raises(SetupError, match="write failed"):
+        call.result()
+
+
+def _tells_the_state(peer: Peer, seq: int) -> None:
+    """When the time is over, and not before it is asked for."""
+    state = blob(b"S") + blob(b"1 0x0") + blob(b"pipe_write") + varint(1)
+    said = []
+
+    def stolen() -> float:
+        if not said:
+            said.append(True)
+            peer.say(Kind.STATED, 0, seq, state)
+        return 0.0
+
+    peer.session._stolen = stolen
+
+
+def test_a_hang_may_be_of_the_set_up_that_came_with_it(peer: Peer) -> None:
+    session = peer.greet()
+    task = session.new_task("caller")
+    call = _asked(session, task, "read")
+    call.before = [_asked(session, task, "write")]
+    _tells_the_state(peer, seq=3)
+    with pytest.raises(Hang, match=r"from read, or from set-up that was asked for with it: "):
+        call.result()
+
+
+@pytest.mark.parametrize("first", ["death", "refusal"])
+@pytest.mark.parametrize("together", [True, False])
+def test_what_is_asked_of_the_dead_is_answered_by_their_death(
+    peer: Peer, first: str, together: bool
+) -> None:
+    session = peer.greet()
+    task = session.new_task("target")
+    call = _asked(session, task, "getpid")
+    death = (Kind.EXITED, task.id, 0, varint(1) + varint(9))
+    refusal = (Kind.ERROR, task.id, 0 if together else 1, varint(3) + blob(b"not alive"))
+    for each in (death, refusal) if first == "death" else (refusal, death):
+        peer.say(*each)
+    with pytest.raises(ChildDied, match="killed by SIGKILL in getpid"):
+        call.result()
+    peer.say(Kind.PONG, 0, 2, b"x")
+    assert session.ping() == b"x"
+
+
 def test_what_hangs_is_what_is_waited_for(peer: Peer) -> None:
     session = peer.greet()
     session._lost = lambda: MachineLost("eof", "still there")
@@ -230,18 +287,24 @@ def _ended(taint: int) -> bytes:
     return b"".join(map(varint, (taint, 0, 0, 0)))
 
 
+def _taint(session: Session, spares: int) -> int:
+    ended = session.end_case(spares=spares)
+    assert ended is not None
+    return ended.taint
+
+
 def test_a_case_that_asked_for_nothing_is_not_ended_by_the_machine(peer: Peer) -> None:
     session = peer.greet()
     session.begin_case(1)
     peer.say(Kind.ENDED, 0, 1, _ended(taint=512))
-    assert session.end_case(spares=2).taint == 512
+    assert _taint(session, spares=2) == 512
     assert _kinds(peer) == [Kind.END, Kind.SPAWN, Kind.SPAWN]
     session.begin_case(1)
-    assert session.end_case(spares=2).taint == 512
+    assert session.end_case(spares=2) is None
     session.begin_case(1)
     # one of those that were made ahead, for which nothing is sent
     session.fresh_child("caller")
     assert session.children == 1
     peer.say(Kind.ENDED, 0, 4, _ended(taint=0))
-    assert session.end_case(spares=0).taint == 0
+    assert _taint(session, spares=0) == 0
     assert _kinds(peer) == [Kind.END]
