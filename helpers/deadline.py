@@ -16,10 +16,19 @@ _AT_MOST = 10
 class Deadline:
     """A moment that moves away while the host does not let the machine run."""
 
-    def __init__(self, seconds: float, stolen: Callable[[], float], before: float) -> None:
-        """So many seconds from now; before is what stolen gave when the count of them began."""
+    def __init__(
+        self,
+        seconds: float,
+        stolen: Callable[[], float],
+        before: float,
+        since: float | None = None,
+    ) -> None:
+        """So many seconds from now, or from since on, a time.monotonic().
+
+        before is what stolen gave when the count of them began.
+        """
         self._seconds = seconds
-        self._limit = time.monotonic() + seconds
+        self._limit = (time.monotonic() if since is None else since) + seconds
         self._stolen = stolen
         self._before = before
 
@@ -38,9 +47,15 @@ def stolen(pid: int) -> float:
     host does not count it (Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat).
     """
     longest = 0
-    with suppress(OSError, ValueError, IndexError):
-        # once a case: pathlib takes four times as long
-        for thread in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
-            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:  # noqa: PTH123
-                longest = max(longest, int(file.read().split()[1]))
+    # once a case: pathlib takes four times as long
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return 0.0
+    for thread in threads:
+        with (
+            suppress(OSError, ValueError, IndexError),  # it has ended, or is not counted
+            open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file,  # noqa: PTH123
+        ):
+            longest = max(longest, int(file.read().split()[1]))
     return longest / 1e9

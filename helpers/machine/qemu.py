@@ -217,7 +217,7 @@ class QemuMachine:
         if self.channel_name:
             return
         limit = BOOT_SECONDS[self._accelerator] * self._scale
-        deadline = Deadline(limit - (time.monotonic() - self._started), self.stolen, 0.0)
+        deadline = Deadline(limit, self.stolen, 0.0, since=self._started)
         poller = select.poll()
         names = {end.fileno(): name for name, end in self._sockets.items()}
         for descriptor in names:

@@ -57,3 +57,7 @@ def test_of_a_process_that_is_not_there_nothing_was_stolen():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert stolen(process.pid) == 0
+
+
+def test_one_that_began_earlier_gets_all_that_was_stolen_since(clock: list[float]):
+    assert Deadline(90, lambda: 80.0, 0.0, since=5.0).left() == pytest.approx(75)
