@@ -48,6 +48,14 @@ def test_what_is_lacking(
     assert unmet.reason.startswith(_ANSWER + more)
 
 
+def test_what_is_built_in_and_refuses_does_not_lack(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("CONFIG_X=y\n")
+    kernel = Kernel("path:bzImage", "path:bzImage", image=tmp_path / "bzImage", config=config)
+    with pytest.raises(AssertionError, match="answers -1 EINVAL, though the kernel is built with"):
+        lack(kernel, "CONFIG_X", "socket() answers -1 EINVAL")
+
+
 def test_another_kernel_than_linux_has_no_modules_to_miss() -> None:
     kernel = Kernel(selector="gvisor", id="gvisor", machine="gvisor")
     assert lack(kernel, "CONFIG_X", _ANSWER).kind is SkipClass.CONFIG
