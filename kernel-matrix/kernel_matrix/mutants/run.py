@@ -153,7 +153,8 @@ class Run:
         for work in working:
             work.result()
         for outcome in sorted(done, key=lambda outcome: outcome.mutant.id):
-            if outcome.status == "caught":
+            # a case that notices by waiting until its deadline is no good first try
+            if outcome.status == "caught" and outcome.verdict != "hang":
                 self._knowledge.caught(outcome.mutant, outcome.case)
 
     def _new_slot(self, target: Target, directory: Path) -> Slot:
