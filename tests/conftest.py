@@ -1,6 +1,7 @@
 """What the tests of our own code share."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # What tests run is no part of the user's history.
 os.environ["KERNEL_MATRIX_HISTORY"] = "off"
+
+# A shell starts what runs in its background with interrupts ignored, and programs inherit that:
+# those that tests start and interrupt would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
