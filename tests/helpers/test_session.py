@@ -184,13 +184,18 @@ def test_the_set_up_of_others_is_waited_for(peer: Peer) -> None:
     assert set_up.done
 
 
-def test_an_answer_means_nothing_when_the_set_up_before_it_failed(peer: Peer) -> None:
-    session = peer.greet()
+def _call_behind_set_up(session: Session) -> tuple[Task, Pending[object]]:
     task = session.new_task("caller")
     session.expect(_asked(session, task, "mmap"))
     before = session.settle(task)
     call = _asked(session, task, "read")
     call.before = before
+    return task, call
+
+
+def test_an_answer_means_nothing_when_the_set_up_before_it_failed(peer: Peer) -> None:
+    session = peer.greet()
+    task, call = _call_behind_set_up(session)
     peer.say(Kind.ERROR, task.id, 1, varint(12) + blob(b"no memory"))
     peer.say(Kind.DATA, task.id, 2, b"answer")
     with pytest.raises(SetupError, match="mmap: the agent refused: no memory"):
@@ -200,11 +205,7 @@ def test_an_answer_means_nothing_when_the_set_up_before_it_failed(peer: Peer) ->
 
 def test_a_child_that_dies_in_a_call_does_not_die_in_the_set_up_before_it(peer: Peer) -> None:
     session = peer.greet()
-    task = session.new_task("caller")
-    session.expect(_asked(session, task, "mmap"))
-    before = session.settle(task)
-    call = _asked(session, task, "read")
-    call.before = before
+    task, call = _call_behind_set_up(session)
     peer.say(Kind.EXITED, task.id, 0, varint(1) + varint(11))
     with pytest.raises(ChildDied, match="in read"):
         call.result()
@@ -270,11 +271,7 @@ def test_what_is_asked_of_the_dead_is_answered_by_their_death(
 def test_what_hangs_is_what_is_waited_for(peer: Peer) -> None:
     session = peer.greet()
     session._lost = lambda: MachineLost("eof", "still there")
-    task = session.new_task("caller")
-    session.expect(_asked(session, task, "mmap"))
-    before = session.settle(task)
-    call = _asked(session, task, "read")
-    call.before = before
+    _, call = _call_behind_set_up(session)
     with pytest.raises(MachineLost, match="waited for: read"):
         call.result()
 
